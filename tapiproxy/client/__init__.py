@@ -1,0 +1,1 @@
+"""The agent's side: a TAPI client with its own remotesp endpoint."""

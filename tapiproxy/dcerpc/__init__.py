@@ -1,0 +1,1 @@
+"""The connection-oriented DCE/RPC runtime (C706, [MS-RPCE]); it knows nothing of telephony."""

@@ -1,0 +1,1 @@
+"""The broker: which handler answers, its availability, and the packing of its result."""
