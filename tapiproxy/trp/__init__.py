@@ -1,1 +1,1 @@
-"""The Telephony Remote Protocol: clients, handles, processing rules, outcomes ([MS-TRP] 2.2.4, 3.1)."""
+"""The Telephony Remote Protocol: clients, handles, rules, outcomes ([MS-TRP] 2.2.4, 3.1)."""
