@@ -37,6 +37,7 @@ __all__ = [
     "IAgentProxyHandler",
     "ICallCenterProxyHandler",
     "IClientObserver",
+    "IControllable",
     "ILine",
     "ILineProvider",
     "IPartialProxyHandler",
@@ -465,4 +466,23 @@ class IReloadable(Interface):
         Use options that ``check`` has passed; ``host.lines`` is already the new one.
 
         :param options: a mapping, as `IProxyHost.options`.
+        """
+
+
+class IControllable(Interface):
+    """A handler that takes commands of the administrator, over the server's local socket."""
+
+    def controlVerbs():
+        """
+        The commands that it takes; called once, when the handler has been made.
+
+        A verb is called in the reactor thread with one argument, a dict as JSON has them, and
+        returns such a dict or a Deferred of one, which is cancelled when the caller has gone or 60
+        seconds have passed.  It raises (or fails with) `tapiproxy.errors.HandlerArgumentError` to
+        say what is wrong with the argument; that text is shown to the caller.  Anything else is
+        logged with the handler's name.
+
+        The caller names it with the handler: ``acd.feed`` is verb ``feed`` of handler ``acd``.
+
+        :returns: a mapping of verb (a str, ``[a-z][a-z0-9_]*``) to callable.
         """
