@@ -9,7 +9,7 @@ KNOWN = "scrypt$ln=14,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$+fZT9cNHIKfiVc1cRZFSZ9e61YY
 
 
 class PINTests(SynchronousTestCase):
-    def test_roundTrip(self) -> None:
+    def test_roundTrip(self):
         """The PIN that was stored is accepted, another is not, nor is one with half a pair."""
         stored = pins.hashPIN("1234")
         self.assertTrue(pins.verifyPIN("1234", stored))
@@ -17,17 +17,17 @@ class PINTests(SynchronousTestCase):
         self.assertFalse(pins.verifyPIN("", stored))
         self.assertFalse(pins.verifyPIN("\ud800", stored))
 
-    def test_known(self) -> None:
+    def test_known(self):
         """The stored form of a PIN and a salt is fixed: configurations outlive releases."""
         self.assertEqual(pins.hashPIN("1234", salt=bytes(16)), KNOWN)
 
-    def test_salted(self) -> None:
+    def test_salted(self):
         """The same PIN stored twice gives two strings, neither of which shows it."""
         one, two = pins.hashPIN("481516"), pins.hashPIN("481516")
         self.assertNotEqual(one, two)
         self.assertNotIn("481516", repr(pins.parsePIN(one)) + one)
 
-    def test_otherCost(self) -> None:
+    def test_otherCost(self):
         """A stored PIN names its own cost, so that a later release can raise the default."""
         known = pins.parsePIN(KNOWN)
         dearer = pins.StoredPIN(15, known.salt, known.digest)
@@ -35,13 +35,13 @@ class PINTests(SynchronousTestCase):
         self.assertFalse(dearer.matches("1234"))
         self.assertEqual(pins.parsePIN(str(dearer)), dearer)
 
-    def test_lengths(self) -> None:
+    def test_lengths(self):
         """An empty or endless PIN is refused, without repeating it."""
         self.assertRaises(ValueError, pins.hashPIN, "")
         error = self.assertRaises(ValueError, pins.hashPIN, "7" * (pins.LONGEST_PIN + 1))
         self.assertNotIn("777", str(error))
 
-    def test_otherForms(self) -> None:
+    def test_otherForms(self):
         """What is not a stored PIN is refused with the command to make one, and not repeated."""
         for wrong in (
             "1234",
