@@ -27,7 +27,7 @@ from tapiproxy.dcerpc.interface import (
 NULL_HANDLE = bytes(20)
 
 MAX_HANDLES = 256
-"""Handles open in one group: a client needs one per interface, a broken one could ask without end."""
+"""Handles open in one group: a client needs one per interface; a broken one asks without end."""
 
 MAX_GROUP_CONNECTIONS = 64
 """Connections of one group: MS-RPC clients open one per concurrent call."""
@@ -118,7 +118,7 @@ class ContextHandles:
             _, handle = self._handles.popitem()
             try:
                 handle.rundown(handle.value)
-            except Exception:
+            except Exception:  # noqa: BLE001 -- a frontier: the layer above is called, and logged
                 failed()
 
 

@@ -17,7 +17,7 @@ import attrs
 
 if TYPE_CHECKING:
     from tapiproxy.dcerpc.contexthandles import AssociationGroup
-    from tapiproxy.dcerpc.pdu import SyntaxID
+    from tapiproxy.dcerpc.ndr import TransferSyntax
 
 # C706 appendix E: status of fault PDUs
 nca_s_comm_failure = 0x1C010001
@@ -162,8 +162,8 @@ class Call(Caller, Protocol):
         """The byte order of the request's stub as struct writes it: ``<`` or ``>``."""
 
     @property
-    def transferSyntax(self) -> SyntaxID:
-        """The transfer syntax of the request's stub and of its answer's."""
+    def transferSyntax(self) -> TransferSyntax:
+        """The transfer syntax of the request and of its answer: hand it to the stub codecs."""
 
     def respond(self, stub: bytes) -> None:
         """Answer with *stub*, little endian, in the call's transfer syntax."""
@@ -185,11 +185,13 @@ class Interface:
     :ivar uuid: its UUID.
     :ivar version: major and minor version; a client may ask for a lower minor one (C706 6.2.1.1).
     :ivar operations: the operations by opnum.
+    :ivar transferSyntaxes: those it can be spoken in, None for NDR 2.0 alone.
     """
 
     uuid: UUID
     version: tuple[int, int]
     operations: Mapping[int, Operation]
+    transferSyntaxes: tuple[TransferSyntax, ...] | None = None
 
 
 class Receiver(Protocol):

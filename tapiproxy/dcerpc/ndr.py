@@ -1,0 +1,190 @@
+"""
+Network Data Representation: the primitives that [MS-TRP]'s methods need, strictly checked.
+
+C706 chapter 14, [MS-RPCE] 2.2.4 and 2.2.5; the consistency checks are those that [MS-RPCE] 3 asks
+for at target level 6.0.  Values go out little endian and are read in either order.  Nothing is
+allocated by a count: arrays are given as offsets into the bytes that are there.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from uuid import UUID
+
+import attrs
+
+from tapiproxy.dcerpc.interface import RPC_X_BAD_STUB_DATA, Fault, nca_s_fault_invalid_bound
+from tapiproxy.dcerpc.pdu import SyntaxID
+
+CONTEXT_HANDLE_SIZE = 20
+
+MAX_SIZE = 0x7FFFFFFF
+"""The largest count: size_is names a signed long in [MS-TRP] section 6, and -1 is no size."""
+
+
+@attrs.frozen(eq=False)
+class TransferSyntax:
+    """
+    One way to lay values out.
+
+    :ivar syntaxID: its name in presentation context negotiation.
+    :ivar countSize: octets of max_count, offset and actual_count, which align to it: 4 in NDR 2.0
+        (C706 14.3.3), 8 in NDR64 ([MS-RPCE] 2.2.5.3.2).
+    """
+
+    syntaxID: SyntaxID
+    countSize: int
+
+
+NDR = TransferSyntax(SyntaxID(UUID("8a885d04-1ceb-11c9-9fe8-08002b104860"), 2), 4)
+NDR64 = TransferSyntax(SyntaxID(UUID("71710533-beba-4937-8319-b5dbef9ccc36"), 1), 8)
+
+_LONG = {True: Struct("<i"), False: Struct(">i")}
+_COUNT = {
+    (True, 4): Struct("<I"),
+    (False, 4): Struct(">I"),
+    (True, 8): Struct("<Q"),
+    (False, 8): Struct(">Q"),
+}
+_THREE_COUNTS = {4: Struct("<III"), 8: Struct("<QQQ")}
+_WIDE = {True: "utf-16-le", False: "utf-16-be"}
+
+
+@attrs.frozen
+class Extent:
+    """Where the octets of an array lie, and how many there could be."""
+
+    start: int
+    length: int
+    maxCount: int
+
+
+class Reader:
+    """
+    Reads one stub.
+
+    Every method raises :class:`Fault`: RPC_X_BAD_STUB_DATA where octets are missing or no text,
+    nca_s_fault_invalid_bound where counts contradict each other.  Octets beyond what is read are
+    no fault: some clients append a verification trailer ([MS-RPCE] 2.2.2.13).
+
+    :param data: the bytes that hold the stub.
+    :param start: where it begins; alignment counts from here.
+    :param end: where it ends.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        littleEndian: bool = True,
+        syntax: TransferSyntax = NDR,
+    ) -> None:
+        self._data = data
+        self._start = start
+        self._end = end
+        self._position = start
+        self._littleEndian = littleEndian
+        self._countSize = syntax.countSize
+
+    def _take(self, size: int, alignment: int) -> int:
+        position = self._position + (self._start - self._position) % alignment
+        if self._end - position < size:
+            raise Fault(RPC_X_BAD_STUB_DATA)
+        self._position = position + size
+        return position
+
+    def long(self) -> int:
+        """A signed 32-bit number."""
+        position = self._take(4, 4)
+        number: int = _LONG[self._littleEndian].unpack_from(self._data, position)[0]
+        return number
+
+    def count(self) -> int:
+        """A max_count, offset or actual_count."""
+        position = self._take(self._countSize, self._countSize)
+        layout = _COUNT[self._littleEndian, self._countSize]
+        number: int = layout.unpack_from(self._data, position)[0]
+        return number
+
+    def contextHandle(self) -> bytes:
+        """A context handle's 20 octets, in little-endian order whatever the stub's."""
+        position = self._take(CONTEXT_HANDLE_SIZE, 4)
+        octets = self._data[position : position + CONTEXT_HANDLE_SIZE]
+        if self._littleEndian:
+            return octets
+        return octets[3::-1] + UUID(bytes=octets[4:]).bytes_le
+
+    def _varying(self, elementSize: int) -> Extent:
+        maxCount = self.count()
+        offset = self.count()
+        actualCount = self.count()
+        if offset or actualCount > maxCount or maxCount > MAX_SIZE:
+            raise Fault(nca_s_fault_invalid_bound)
+        return Extent(self._take(actualCount * elementSize, 1), actualCount, maxCount)
+
+    def octets(self) -> Extent:
+        """A conformant varying array of octets; size_is and length_is are the caller's to check."""
+        return self._varying(1)
+
+    def wideString(self, limit: int) -> str:
+        """
+        A conformant varying string of wide characters, without its terminator.
+
+        :param limit: characters it may have, terminator included.
+        """
+        extent = self._varying(2)
+        if extent.length > limit:
+            raise Fault(nca_s_fault_invalid_bound)
+        octets = self._data[extent.start : extent.start + 2 * extent.length]
+        try:
+            text = octets.decode(_WIDE[self._littleEndian])
+        except UnicodeDecodeError:
+            raise Fault(RPC_X_BAD_STUB_DATA) from None
+        # Exactly one terminator, at the end: with another inside, two readers see two strings.
+        if text.find("\0") != len(text) - 1 or not text:
+            raise Fault(RPC_X_BAD_STUB_DATA)
+        return text[:-1]
+
+
+class Writer:
+    """Writes one stub, little endian."""
+
+    def __init__(self, syntax: TransferSyntax = NDR) -> None:
+        self._stub = bytearray()
+        self._countSize = syntax.countSize
+
+    def _align(self, alignment: int) -> None:
+        self._stub += bytes(-len(self._stub) % alignment)
+
+    def long(self, number: int) -> None:
+        """A 32-bit number; one with the highest bit set may be given unsigned."""
+        self._align(4)
+        self._stub += (number & 0xFFFFFFFF).to_bytes(4, "little")
+
+    def contextHandle(self, octets: bytes) -> None:
+        """A context handle."""
+        self._align(4)
+        self._stub += octets
+
+    def octets(self, octets: bytes, maxCount: int) -> None:
+        """
+        A conformant varying array of octets.
+
+        :param maxCount: what size_is names; not less than there are octets.
+        """
+        self._align(self._countSize)
+        self._stub += _THREE_COUNTS[self._countSize].pack(maxCount, 0, len(octets))
+        self._stub += octets
+
+    def wideString(self, text: str) -> None:
+        """A conformant varying string; the terminator is added."""
+        octets = text.encode("utf-16-le") + b"\0\0"
+        count = len(octets) // 2
+        self._align(self._countSize)
+        self._stub += _THREE_COUNTS[self._countSize].pack(count, 0, count)
+        self._stub += octets
+
+    def stub(self) -> bytes:
+        """What was written."""
+        return bytes(self._stub)
