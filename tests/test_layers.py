@@ -26,6 +26,7 @@ LAYERS: dict[str, str] = {
     "tapiproxy.errors": "contract",
     "tapiproxy.pins": "contract",
     "tapiproxy.defaults": "contract",
+    "tapiproxy.verify": "contract",
     "tapiproxy.control": "service",
     "tapiproxy.tapi": "words",
     "tapiproxy.wire": "codec",
