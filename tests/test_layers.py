@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: dict[str, str] = {
     "tapiproxy.service": "service",
     "tapiproxy.config": "service",
+    "tapiproxy.configkeys": "service",
     "tapiproxy.handlers": "service",
+    "tapiproxy.listeners": "service",
+    "tapiproxy.places": "service",
     "tapiproxy.cli": "service",
     "tapiproxy.plugins": "backends",
     "tapiproxy.testing": "kit",

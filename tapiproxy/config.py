@@ -1,0 +1,288 @@
+"""
+The configuration: TOML text to `Configuration`, or a refusal that says where, what and what else.
+
+Nothing is opened, resolved or started here, and nothing has an effect: a configuration is checked
+as a whole before any of it is used.  What the keys mean stands in ``docs/configuration.md``; the
+tables at the end of this file say which there are.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from tapiproxy import configkeys as kinds
+from tapiproxy import defaults, verify
+from tapiproxy.configkeys import ConfigurationError, Key, Limit, Place, checked, given
+
+__all__ = [
+    "Configuration",
+    "HandlerTable",
+    "LineTable",
+    "parse",
+    "read",
+]
+
+#: A site of 10,000 agents is 1 MiB of text; more is a mistaken file.
+_LARGEST_FILE = 16 * 1024 * 1024
+
+#: In seconds; a client that waits longer has been given up by whoever sits before it.
+_LONGEST_DEADLINE = 3600.0
+
+
+@frozen(kw_only=True)
+class HandlerTable:
+    """
+    ``[handlers.NAME]``.
+
+    :param options: every key that is not ours, for the handler to judge.
+    """
+
+    name: str
+    plugin: str
+    arguments: str = ""
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class LineTable:
+    """
+    ``[lines.NAME]``.
+
+    :param users: who may see it, with ``groups``; everybody if both are empty.
+    :param deadline: seconds for every request; None for the server's.
+    :param deadlines: seconds by request name (``CreateAgent``).
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    handler: str
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    deadline: float | None = None
+    deadlines: Mapping[str, float] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Configuration:
+    """
+    A whole configuration, checked.
+
+    :param source: the file's name, for messages.
+    :param administrators: principals that may attach as administrators.
+    :param pollWithoutCallback: attach clients that give no usable call-back endpoint.
+    :param deadline: seconds that a handler has for an answer.
+    :param deadlines: the same by request name.
+    :param limits: only what was set, by name.
+    """
+
+    source: str
+    listen: tuple[str, ...]
+    data: Path
+    allowUnauthenticated: bool
+    pollWithoutCallback: bool
+    administrators: frozenset[str]
+    handlers: tuple[HandlerTable, ...]
+    lines: tuple[LineTable, ...]
+    deadline: float
+    deadlines: Mapping[str, float]
+    limits: Mapping[str, float]
+
+    def withHandler(self, name: str, arguments: str) -> "Configuration":
+        """
+        The same with one handler for every line (``--handler NAME:ARGS``).
+
+        :param name: the plugin; if a table has that name, its options stay.
+        :param arguments: the argument string.
+        """
+        table = next(
+            (each for each in self.handlers if each.name == name),
+            HandlerTable(name=name, plugin=name),
+        )
+        return attrs.evolve(
+            self,
+            handlers=(attrs.evolve(table, arguments=arguments),),
+            lines=tuple(attrs.evolve(each, handler=name) for each in self.lines),
+        )
+
+
+def read(file: Path | None, limits: Mapping[str, Limit]) -> Configuration:
+    """
+    Read a configuration file.
+
+    :param file: the file; None for the embedded default.
+    :param limits: what ``[limits]`` may set.
+    :raises ConfigurationError: it cannot be read, or `parse` refuses it.
+    """
+    if file is None:
+        return parse("", "the embedded default", limits)
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST_FILE:
+        raise ConfigurationError(f"{file}: larger than {_LARGEST_FILE} bytes")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{file}, line {line}: not UTF-8") from None
+    return parse(text, str(file), limits)
+
+
+def parse(text: str, source: str, limits: Mapping[str, Limit]) -> Configuration:
+    """
+    Check a configuration.
+
+    :param text: the TOML document.
+    :param source: what to call it in a refusal.
+    :param limits: what ``[limits]`` may set.
+    :raises ConfigurationError: the first thing that is wrong with it.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
+    place = Place(source, text, ())
+    root = checked(place, document, _ROOT)
+    handlers = tuple(
+        _handler(place.below("handlers", name), name, table)
+        for name, table in root["handlers"].items()
+    )
+    names = [each.name for each in handlers]
+    lines = tuple(
+        _line(place.below("lines", name), name, table, names)
+        for name, table in root["lines"].items()
+    )
+    deadlines = checked(place.below("deadlines"), root["deadlines"], _DEADLINES)
+    return Configuration(
+        source=source,
+        listen=root["listen"],
+        data=Path(root["data"]).absolute() if root["data"] else defaults.dataDirectory(),
+        allowUnauthenticated=root["allow_unauthenticated"],
+        pollWithoutCallback=root["poll_without_callback"],
+        administrators=frozenset(root["administrators"]),
+        handlers=handlers,
+        lines=lines,
+        deadline=deadlines["default"],
+        deadlines=given(deadlines, _REQUESTS),
+        limits=_limits(place.below("limits"), root["limits"], limits),
+    )
+
+
+def _handler(place: Place, name: str, table: Any) -> HandlerTable:
+    if not isinstance(table, dict):
+        raise place.wrong(table, "a table")
+    if not verify.HANDLER_NAME.fullmatch(name):
+        raise place.refuse(
+            "a handler's name begins with a small letter and has only a-z, 0-9 and _"
+        )
+    known = {key.name for key in _HANDLER}
+    ours = checked(place, {key: table[key] for key in table if key in known}, _HANDLER)
+    return HandlerTable(
+        name=name,
+        plugin=ours["plugin"] or name,
+        arguments=ours["arguments"],
+        options={key: table[key] for key in table if key not in known},
+    )
+
+
+def _line(place: Place, name: str, table: Any, handlers: Sequence[str]) -> LineTable:
+    if not isinstance(table, dict):
+        raise place.wrong(table, "a table")
+    try:
+        kinds.text(name)
+    except ValueError:
+        raise place.refuse(f"a line's name is {kinds.TEXT_WORDS}") from None
+    values = checked(place, table, _LINE)
+    handler = values["handler"]
+    if handler is None and len(handlers) == 1:
+        [handler] = handlers
+    if handler not in handlers:
+        have = ", ".join(handlers)
+        problem = (
+            f"handler = {kinds.shown(handler)}" if handler is not None else "handler is missing"
+        )
+        raise place.below("handler").refuse(
+            f"{problem}; it should be the name of one of the [handlers.NAME] tables ({have})", 1
+        )
+    if not values["addresses"]:
+        raise place.refuse(f"addresses is missing; it should be {_ADDRESSES_WORDS}")
+    deadlines = checked(place.below("deadlines"), values["deadlines"], _REQUESTS)
+    return LineTable(
+        name=name,
+        addresses=values["addresses"],
+        handler=handler,
+        users=values["users"],
+        groups=values["groups"],
+        deadline=values["deadline"],
+        deadlines=given(deadlines, _REQUESTS),
+    )
+
+
+def _limits(
+    place: Place, table: Mapping[str, Any], limits: Mapping[str, Limit]
+) -> dict[str, float]:
+    keys = []
+    for name, limit in sorted(limits.items()):
+        kind = "a whole number" if isinstance(limit.default, int) else "a number"
+        words = f"{kind} from {limit.least:g} to {limit.most:g} (default {limit.default:g})"
+        keys.append(Key(name, kinds.numberOf(limit), words, None))
+    return given(checked(place, table, keys), keys)
+
+
+_ADDRESSES_WORDS = "a list of one or more different texts, the line's addresses"
+_SECONDS_WORDS = f"seconds, from 0.1 to {_LONGEST_DEADLINE:g}"
+_seconds = kinds.numberOf(Limit(default=5.0, least=0.1, most=_LONGEST_DEADLINE))
+
+# What each table may have.  A server without a configuration is the defaults of the first: one line
+# of one address, and the built-in ACD, which without agents of its own is a small demo site.
+
+_ROOT = (
+    Key(
+        "listen",
+        kinds.someTexts,
+        f'a list of one or more Twisted endpoint strings, such as ["{defaults.LISTEN}"]',
+        (defaults.LISTEN,),
+    ),
+    Key("data", kinds.text, "the data directory's path", None),
+    Key("allow_unauthenticated", kinds.boolean, "true or false", False),
+    Key("poll_without_callback", kinds.boolean, "true or false", False),
+    Key("administrators", kinds.texts, f"{kinds.TEXTS_WORDS}: users", ()),
+    Key("limits", kinds.table, "a table", {}),
+    Key("deadlines", kinds.table, "a table", {}),
+    Key("handlers", kinds.tables, "one or more tables [handlers.NAME]", {"acd": {}}),
+    Key(
+        "lines",
+        kinds.tables,
+        "one or more tables [lines.NAME]",
+        {"Line 1": {"addresses": ["1000"]}},
+    ),
+)
+
+_HANDLER = (
+    Key(
+        "plugin", kinds.handlerName, "the name of an installed handler (`tapiproxy handlers`)", None
+    ),
+    Key("arguments", kinds.anyText, "a text", ""),
+)
+
+#: Deadlines by request, [MS-TRP] 2.2.3.1.48: CreateAgent ...
+_REQUESTS = tuple(
+    Key(name[0].upper() + name[1:], _seconds, _SECONDS_WORDS, None) for name in verify.REQUEST_TYPES
+)
+
+_DEADLINES = (Key("default", _seconds, _SECONDS_WORDS, 5.0), *_REQUESTS)
+
+_LINE = (
+    Key("addresses", kinds.someTexts, _ADDRESSES_WORDS, ()),
+    Key("handler", kinds.handlerName, "the name of a [handlers.NAME] table", None),
+    Key("users", kinds.texts, kinds.TEXTS_WORDS, ()),
+    Key("groups", kinds.texts, kinds.TEXTS_WORDS, ()),
+    Key("deadline", _seconds, _SECONDS_WORDS, None),
+    Key("deadlines", kinds.table, "a table", {}),
+)

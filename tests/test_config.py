@@ -1,0 +1,271 @@
+"""The configuration: what is read from it, and how it is refused."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tapiproxy import config, defaults
+from tapiproxy.configkeys import ConfigurationError, Limit
+from tests.folders import makeFolder
+
+LIMITS = {
+    "clients": Limit(default=100, least=1, most=1000),
+    "idle": Limit(default=30.0, least=0.1, most=3600.0),
+}
+
+SITE = """\
+listen = ["tcp:135:interface=127.0.0.1", "unix:/run/t.sock"]
+data = "/srv/tapiproxy"
+allow_unauthenticated = true
+poll_without_callback = true
+administrators = ["DOM\\\\root"]
+
+[limits]
+clients = 7
+idle = 9
+
+[deadlines]
+default = 4
+CreateAgent = 10.0
+
+[handlers.main]
+plugin = "acd"
+arguments = "fast"
+grace = 60
+
+[[handlers.main.agents]]
+id = "1001"
+
+[handlers.test]
+
+[lines.sales]
+addresses = ["1001", "1002"]
+handler = "main"
+users = ["DOM\\\\alice"]
+groups = ["Sales"]
+deadline = 2.5
+
+[lines.sales.deadlines]
+GetQueueList = 1
+
+[lines."Line 2"]
+addresses = ["1003"]
+handler = "test"
+"""
+
+
+class ReadTests(SynchronousTestCase):
+    def parse(self, text):
+        return config.parse(text, "site.toml", LIMITS)
+
+    def test_all(self):
+        """Every key arrives where it belongs; keys of a handler's own stay as they are."""
+        read = self.parse(SITE)
+        self.assertEqual(read.listen, ("tcp:135:interface=127.0.0.1", "unix:/run/t.sock"))
+        self.assertEqual(read.data, Path("/srv/tapiproxy"))
+        self.assertTrue(read.allowUnauthenticated)
+        self.assertTrue(read.pollWithoutCallback)
+        self.assertEqual(read.administrators, {"DOM\\root"})
+        self.assertEqual(read.limits, {"clients": 7, "idle": 9.0})
+        self.assertEqual((read.deadline, read.deadlines), (4.0, {"CreateAgent": 10.0}))
+        main, test = read.handlers
+        self.assertEqual((main.name, main.plugin, main.arguments), ("main", "acd", "fast"))
+        self.assertEqual(main.options, {"grace": 60, "agents": [{"id": "1001"}]})
+        self.assertEqual((test.plugin, test.arguments, test.options), ("test", "", {}))
+        sales, second = read.lines
+        self.assertEqual(
+            sales,
+            config.LineTable(
+                name="sales",
+                addresses=("1001", "1002"),
+                handler="main",
+                users=("DOM\\alice",),
+                groups=("Sales",),
+                deadline=2.5,
+                deadlines={"GetQueueList": 1.0},
+            ),
+        )
+        self.assertEqual((second.name, second.handler, second.users), ("Line 2", "test", ()))
+
+    def test_default(self):
+        """Without a file there is one line with one address, the acd, and loopback."""
+        read = config.read(None, LIMITS)
+        self.assertEqual(read.listen, (defaults.LISTEN,))
+        self.assertEqual(read.data, defaults.dataDirectory())
+        self.assertFalse(read.allowUnauthenticated)
+        self.assertEqual(read.handlers, (config.HandlerTable(name="acd", plugin="acd"),))
+        self.assertEqual(
+            read.lines,
+            (config.LineTable(name="Line 1", addresses=("1000",), handler="acd"),),
+        )
+        self.assertEqual((read.deadline, read.deadlines, read.limits), (5.0, {}, {}))
+
+    def test_onlyHandler(self):
+        """A line need not name its handler where there is only one."""
+        [line] = self.parse('[handlers.fixed]\n[lines.a]\naddresses = ["1"]').lines
+        self.assertEqual(line.handler, "fixed")
+
+    def test_withHandler(self):
+        """--handler puts every line on that handler; a table of its name keeps its options."""
+        read = self.parse(SITE).withHandler("main", "slow")
+        [table] = read.handlers
+        self.assertEqual((table.plugin, table.arguments), ("acd", "slow"))
+        self.assertEqual(table.options["grace"], 60)
+        self.assertEqual({line.handler for line in read.lines}, {"main"})
+        [table] = self.parse(SITE).withHandler("fixed", "").handlers
+        self.assertEqual(table, config.HandlerTable(name="fixed", plugin="fixed"))
+
+    def test_relativeData(self):
+        """A relative data directory is fixed at once: a daemon changes its own directory."""
+        self.assertTrue(self.parse('data = "here"').data.is_absolute())
+
+    def test_optionsNotShown(self):
+        """A handler's options may hold secrets: they are in no repr."""
+        read = self.parse('[handlers.acd]\ntoken = "s3cret"')
+        self.assertNotIn("s3cret", repr(read))
+
+
+class RefusalTests(SynchronousTestCase):
+    def refused(self, text):
+        error = self.assertRaises(ConfigurationError, config.parse, text, "site.toml", LIMITS)
+        return str(error)
+
+    def assertRefused(self, text, expected):
+        self.assertEqual(self.refused(text), expected)
+
+    def test_notTOML(self):
+        """What is not TOML is refused with line and column."""
+        refused = self.refused("listen = []\ndata 5\n")
+        self.assertTrue(refused.startswith("site.toml: "), refused)
+        self.assertIn("line 2, column 6", refused)
+
+    def test_unknownKey(self):
+        """An unknown key is refused with line, table, the nearest key and all that are allowed."""
+        self.assertRefused(
+            'listen = ["tcp:1"]\n\n[lines.sales]\nadresses = ["1"]\n',
+            "site.toml, line 3: [lines.sales] unknown key adresses (did you mean addresses?); "
+            "allowed are addresses, deadline, deadlines, groups, handler, users",
+        )
+        self.assertIn("unknown key port; allowed are", self.refused("port = 135"))
+
+    def test_wrongValue(self):
+        """A wrong value is refused with line, table, key, what was found and what is allowed."""
+        self.assertRefused(
+            "data = 5\n",
+            "site.toml, line 1: data = 5; it should be the data directory's path",
+        )
+        self.assertRefused(
+            "[limits]\n# few\nclients = 0\n",
+            "site.toml, line 3: [limits] clients = 0; it should be a whole number from 1 to 1000 "
+            "(default 100)",
+        )
+        self.assertRefused(
+            "[lines.a]\naddresses = []\n",
+            "site.toml, line 2: [lines.a] addresses = []; it should be a list of one or more "
+            "different texts, the line's addresses",
+        )
+
+    def test_kinds(self):
+        """No value of a wrong kind is taken for another: no number for a bool, no bool for one."""
+        for text in (
+            "listen = []",
+            'listen = "tcp:135"',
+            'listen = ["tcp:1", "tcp:1"]',
+            "listen = [135]",
+            'data = ""',
+            'data = "a\\nb"',
+            "allow_unauthenticated = 1",
+            'allow_unauthenticated = "true"',
+            "limits = 5",
+            "[limits]\nclients = true",
+            "[limits]\nclients = 7.5",
+            "[limits]\nclients = 1001",
+            "[limits]\nidle = nan",
+            "[limits]\nidle = inf",
+            "[deadlines]\ndefault = 0",
+            "[deadlines]\ndefault = -1",
+            "[deadlines]\nCreateAgent = 4000",
+            '[deadlines]\nCreateAgent = "5"',
+            "handlers = 1",
+            "[handlers]",
+            "[handlers]\nacd = 1",
+            "[handlers.acd]\nplugin = 1",
+            '[handlers.acd]\nplugin = "../x"',
+            "[handlers.acd]\narguments = 1",
+            "[lines]",
+            "[lines]\na = 1",
+            '[lines.a]\naddresses = ["1", "1"]',
+            '[lines.a]\naddresses = [""]',
+            '[lines.a]\naddresses = ["1"]\nusers = "alice"',
+            '[lines.a]\naddresses = ["1"]\ndeadline = 0',
+            '[lines.a]\naddresses = ["1"]\n[lines.a.deadlines]\nCreateAgent = 0',
+            "lines = 2026-01-01",
+        ):
+            self.assertIn("it should be", self.refused(text), text)
+
+    def test_names(self):
+        """Names of handlers and lines are held to what can stand in a log and a command."""
+        self.assertIn("small letter", self.refused("[handlers.Main]"))
+        self.assertIn("printable", self.refused('[lines."a\\tb"]\naddresses = ["1"]'))
+        self.assertIn("printable", self.refused('[lines.""]\naddresses = ["1"]'))
+
+    def test_unknownDeadline(self):
+        """A deadline of a request that no handler gets is refused with those that there are."""
+        refused = self.refused("[deadlines]\ncreateAgent = 5")
+        self.assertIn("did you mean CreateAgent?", refused)
+        self.assertIn("GetQueueInfo", refused)
+
+    def test_noAddresses(self):
+        """A line without addresses is refused at its own place."""
+        self.assertRefused(
+            "[lines.a]\n",
+            "site.toml, line 1: [lines.a] addresses is missing; it should be a list of one or more "
+            "different texts, the line's addresses",
+        )
+
+    def test_lineWithoutHandler(self):
+        """A line names one of the handler tables, or is refused with those that there are."""
+        tables = "[handlers.a]\n[handlers.b]\n[lines.x]\naddresses = ['1']\n"
+        self.assertRefused(
+            tables,
+            "site.toml, line 3: [lines.x] handler is missing; it should be the name of one of the "
+            "[handlers.NAME] tables (a, b)",
+        )
+        self.assertRefused(
+            tables + "handler = 'c'",
+            'site.toml, line 5: [lines.x] handler = "c"; it should be the name of one of the '
+            "[handlers.NAME] tables (a, b)",
+        )
+
+    def test_longValue(self):
+        """An endless value is not repeated endlessly."""
+        self.assertLess(len(self.refused(f'listen = "{"x" * 5000}"')), 250)
+
+
+class FileTests(SynchronousTestCase):
+    def refused(self, content):
+        file = makeFolder(self) / "site.toml"
+        if content is not None:
+            file.write_bytes(content)
+        error = str(self.assertRaises(ConfigurationError, config.read, file, LIMITS))
+        self.assertIn(str(file), error)
+        return error
+
+    def test_read(self):
+        """A file is read as UTF-8."""
+        file = makeFolder(self) / "site.toml"
+        file.write_text('[lines."Köln"]\naddresses = ["1"]\n', "utf-8")
+        [line] = config.read(file, LIMITS).lines
+        self.assertEqual(line.name, "Köln")
+
+    def test_missing(self):
+        """A file that is not there is refused with the system's reason."""
+        self.assertIn("No such file", self.refused(None))
+
+    def test_encoding(self):
+        """A file in another encoding is refused with the line where that shows."""
+        self.assertIn(", line 2: not UTF-8", self.refused(b"# a\n# \xe4\n"))
+
+    def test_large(self):
+        """A file that cannot be a configuration is not read to its end."""
+        self.assertIn("larger than", self.refused(b"#" * (16 * 1024 * 1024 + 1)))
