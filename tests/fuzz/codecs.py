@@ -1,0 +1,133 @@
+"""Targets: every codec, alone."""
+
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from random import Random
+
+from tapiproxy import tapi
+from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.interface import Fault
+from tapiproxy.dcerpc.ndr import NDR, NDR64
+from tapiproxy.tapi.versions import VALID_VERSIONS
+from tapiproxy.trp import idl
+from tapiproxy.wire import structs
+from tapiproxy.wire.errors import DecodeError, EncodeError
+from tests.dcerpc.vectors import load
+from tests.fuzz.cost import Cost
+from tests.fuzz.instances import instance
+from tests.fuzz.target import Target
+
+__all__ = ["CODECS"]
+
+#: Octets before and behind an input, which belong to others and may not be looked at.
+FOREIGN = b"\xff\x00\xff\x00\xff\x00\xff\x00"
+
+#: Right inputs for each struct and packet.
+SEEDS = 4
+
+
+def vectors(name: str = "") -> Callable[[], Sequence[bytes]]:
+    """The captured PDUs with a word in their name."""
+    return lambda: [vector.pdu for vector in load() if name in vector.name]
+
+
+def stubs(name: str) -> Callable[[], Sequence[bytes]]:
+    """The stubs of the captured PDUs with a word in their name."""
+    return lambda: [vector.stub for vector in load() if name in vector.name and vector.stub]
+
+
+def decodePDU(data: bytes) -> None:
+    """Decode a PDU; one that decodes must encode to bytes that mean the same."""
+    try:
+        decoded = pdu.decode(FOREIGN + data + FOREIGN, len(FOREIGN))
+    except pdu.PDUError:
+        return
+    if pdu.decode(decoded.encode()) != decoded:
+        raise AssertionError("a PDU does not survive encoding and decoding")
+
+
+def stubCodec(decode: Callable[..., object]) -> Callable[[bytes], None]:
+    """Decode a stub in both byte orders and both transfer syntaxes."""
+
+    def feed(data: bytes) -> None:
+        surrounded = FOREIGN + data + FOREIGN
+        start, end = len(FOREIGN), len(FOREIGN) + len(data)
+        for littleEndian in (True, False):
+            for syntax in (NDR, NDR64):
+                try:
+                    decode(surrounded, start, end, littleEndian, syntax)
+                except Fault:
+                    continue
+
+    return feed
+
+
+def structClasses() -> Iterator[type]:
+    """Every struct that is declared in the package of words."""
+    for found in pkgutil.iter_modules(tapi.__path__):
+        module = import_module(f"{tapi.__name__}.{found.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__ and declared(value):
+                yield value
+
+
+def declared(cls: type) -> bool:
+    """Whether a class is a struct of the protocol."""
+    try:
+        structs.fixedSize(cls)
+    except TypeError:
+        return False
+    return True
+
+
+def structTarget(cls: type) -> Target:
+    """A struct in all its versions' sizes; what can be read can be written, and read again."""
+
+    def seeds() -> Sequence[bytes]:
+        random = Random(cls.__name__)
+        return [structs.pack(instance(cls, random)) for _ in range(SEEDS)]
+
+    def feed(data: bytes) -> None:
+        surrounded = FOREIGN + data + FOREIGN
+        start, end = len(FOREIGN), len(FOREIGN) + len(data)
+        for version in VALID_VERSIONS:
+            try:
+                value = structs.unpack(cls, surrounded, start, version, end)
+                written = structs.pack(value, version=version)
+                again = structs.pack(structs.unpack(cls, written, 0, version), version=version)
+            except (DecodeError, EncodeError):
+                continue
+            if again != written:
+                raise AssertionError(f"{value!r} does not survive packing and unpacking")
+
+    return Target(
+        name=f"struct.{cls.__name__}",
+        seeds=seeds,
+        feed=feed,
+        base=Cost(memory=32768, calls=20000),
+        cases=60,
+    )
+
+
+def _targets() -> Iterator[Target]:
+    yield Target(name="pdu", seeds=vectors(), feed=decodePDU, perOctet=Cost(memory=200, calls=5))
+    for name, words, decode in METHODS:
+        yield Target(name=f"ndr.{name}", seeds=stubs(words), feed=stubCodec(decode))
+    for cls in structClasses():
+        yield structTarget(cls)
+
+
+#: Target, words in the names of the captured PDUs, codec.
+METHODS: tuple[tuple[str, str, Callable[..., object]], ...] = (
+    ("ClientAttach", "ClientAttach request", idl.decodeClientAttach),
+    ("ClientAttach.reply", "ClientAttach response", idl.decodeClientAttachReply),
+    ("ClientRequest", "ClientRequest request", idl.decodeClientRequest),
+    ("ClientRequest.reply", "ClientRequest response", idl.decodeClientRequestReply),
+    ("ClientDetach", "ClientDetach request", idl.decodeClientDetach),
+    ("RemoteSPAttach.reply", "RemoteSPAttach response", idl.decodeRemoteSPAttachReply),
+    ("RemoteSPEventProc", "RemoteSPEventProc request", idl.decodeRemoteSPEventProc),
+    ("RemoteSPDetach", "RemoteSPDetach request", idl.decodeRemoteSPDetach),
+)
+
+CODECS = tuple(_targets())
