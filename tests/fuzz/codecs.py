@@ -5,13 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from random import Random
 
+import attrs
+
 from tapiproxy import tapi
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import Fault
 from tapiproxy.dcerpc.ndr import NDR, NDR64
 from tapiproxy.tapi.versions import VALID_VERSIONS
-from tapiproxy.trp import idl
-from tapiproxy.wire import structs
+from tapiproxy.trp import idl, templates
+from tapiproxy.trp.requests import byFunction
+from tapiproxy.trp.templates import Request
+from tapiproxy.wire import layout, structs
 from tapiproxy.wire.errors import DecodeError, EncodeError
 from tests.dcerpc.vectors import load
 from tests.fuzz.cost import Cost
@@ -110,12 +114,76 @@ def structTarget(cls: type) -> Target:
     )
 
 
+def requestTarget(cls: type[Request]) -> Target:
+    """A request packet; what decodes encodes again, and to what decodes to the same."""
+
+    def seeds() -> Sequence[bytes]:
+        random = Random(cls.Req_Func)
+        return [templates.encodeRequest(instance(cls, random)) for _ in range(SEEDS)]
+
+    def feed(data: bytes) -> None:
+        try:
+            message = templates.decodeRequest(
+                FOREIGN + data + FOREIGN, len(FOREIGN), len(FOREIGN) + len(data)
+            )
+            again = templates.decodeRequest(templates.encodeRequest(message))
+        except (DecodeError, EncodeError, templates.UnknownRequest):
+            return
+        if again != message:
+            raise AssertionError(f"{message!r} does not survive encoding and decoding: {again!r}")
+
+    return Target(name=f"request.{nameOf(cls)}", seeds=seeds, feed=feed, cases=200)
+
+
+def replyTarget(cls: type[Request]) -> Target:
+    """What a client reads: the reply to a request."""
+
+    def seeds() -> Sequence[bytes]:
+        random = Random(-cls.Req_Func)
+        request = instance(cls, random)
+        return [reply(instance(cls, random), request) for _ in range(SEEDS)]
+
+    def feed(data: bytes) -> None:
+        try:
+            templates.decodeReply(
+                cls, FOREIGN + data + FOREIGN, len(FOREIGN), len(FOREIGN) + len(data)
+            )
+        except DecodeError:
+            return
+
+    return Target(name=f"reply.{nameOf(cls)}", seeds=seeds, feed=feed, cases=50)
+
+
+def reply(message: Request, original: Request) -> bytes:
+    """A reply that returns all that this request can return."""
+    random = Random(message.Req_Func)
+    filled: dict[str, object] = {}
+    roomy: dict[str, int] = {}
+    for field in layout.fieldsOf(type(message)):
+        if isinstance(field.kind, layout.Room):
+            filled[field.name] = instance(field.kind.structure, random)
+            roomy[field.name] = 0x10000
+        elif isinstance(field.kind, layout.Returned):
+            filled[field.name] = random.randbytes(12)
+    return templates.encodeReply(
+        attrs.evolve(message, **filled), 0, attrs.evolve(original, **roomy)
+    )
+
+
+def nameOf(cls: type) -> str:
+    """A request's name; eleven names are both a line's and a phone's."""
+    return f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
+
+
 def _targets() -> Iterator[Target]:
     yield Target(name="pdu", seeds=vectors(), feed=decodePDU, perOctet=Cost(memory=200, calls=5))
     for name, words, decode in METHODS:
         yield Target(name=f"ndr.{name}", seeds=stubs(words), feed=stubCodec(decode))
     for cls in structClasses():
         yield structTarget(cls)
+    for packet in byFunction.values():
+        yield requestTarget(packet)
+        yield replyTarget(packet)
 
 
 #: Target, words in the names of the captured PDUs, codec.

@@ -10,7 +10,7 @@ import secrets
 import sys
 
 from tests.fuzz.campaign import Bound, Failed, campaign, corpus, give
-from tests.fuzz.codecs import CODECS as TARGETS
+from tests.fuzz.targets import TARGETS
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from tests.fuzz.campaign import (
     give,
     seedFromEnvironment,
 )
-from tests.fuzz.codecs import CODECS
+from tests.fuzz.targets import TARGETS
 
 
 class CodecTests(TestCase):
@@ -17,7 +17,7 @@ class CodecTests(TestCase):
 
     def feed(self, family: str) -> None:
         """Feed all targets of a family."""
-        targets = [target for target in CODECS if target.name.partition(".")[0] == family]
+        targets = [target for target in TARGETS if target.name.partition(".")[0] == family]
         self.assertTrue(targets)
         for target in targets:
             campaign(target, seedFromEnvironment(), boundFromEnvironment(target))
@@ -34,8 +34,20 @@ class CodecTests(TestCase):
         """A struct unpacks, and then packs to what unpacks to the same, or it is a DecodeError."""
         self.feed("struct")
 
+    def test_request(self) -> None:
+        """A request decodes, and then encodes to what decodes to the same, or is a DecodeError."""
+        self.feed("request")
+
+    def test_reply(self) -> None:
+        """What a server answers decodes or is a DecodeError."""
+        self.feed("reply")
+
+    def test_association(self) -> None:
+        """An association answers with PDUs, the same however the bytes are cut, and forgets all."""
+        self.feed("association")
+
     def test_corpus(self) -> None:
         """What once went wrong does not any more."""
-        for target in CODECS:
+        for target in TARGETS:
             for _, data in corpus(target):
                 give(target, data, measured=True)

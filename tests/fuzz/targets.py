@@ -1,0 +1,8 @@
+"""All targets: what the test suite and the long run feed."""
+
+from tests.fuzz.associations import ASSOCIATIONS
+from tests.fuzz.codecs import CODECS
+
+__all__ = ["TARGETS"]
+
+TARGETS = (*CODECS, *ASSOCIATIONS)
