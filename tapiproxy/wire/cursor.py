@@ -48,7 +48,7 @@ def wideString(data: bytes, base: int, end: int, offset: int, field: str) -> str
     if stop - start > 2 * LONGEST_STRING:
         raise DecodeError(TOOLONG, field, "wideString", f"{stop - start} octets")
     try:
-        return utf_16_le_decode(data[start : max(start, stop)], "strict", True)[0]
+        return utf_16_le_decode(data[start : stop if stop > start else start], "strict", True)[0]
     except UnicodeDecodeError as error:
         raise DecodeError(BADTEXT, field, "wideString", error.reason) from None
 
