@@ -11,10 +11,11 @@ from tapiproxy import tapi
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import Fault
 from tapiproxy.dcerpc.ndr import NDR, NDR64
+from tapiproxy.tapi.proxymessages import LINE_AGENTSTATUS
 from tapiproxy.tapi.versions import VALID_VERSIONS
-from tapiproxy.trp import idl, templates
+from tapiproxy.trp import completions, events, idl, templates
 from tapiproxy.trp.requests import byFunction
-from tapiproxy.trp.templates import Request
+from tapiproxy.trp.templates import LATER, Request
 from tapiproxy.wire import layout, structs
 from tapiproxy.wire.errors import DecodeError, EncodeError
 from tests.dcerpc.vectors import load
@@ -26,6 +27,11 @@ __all__ = ["CODECS"]
 
 #: Octets before and behind an input, which belong to others and may not be looked at.
 FOREIGN = b"\xff\x00\xff\x00\xff\x00\xff\x00"
+
+RECIPIENT = events.Recipient(0x1111, 0x2222, 0x3333)
+
+#: What is no struct in a completion: a handle, a block.
+VALUES: dict[type, object] = {int: 1001, bytes: b""}
 
 #: Right inputs for each struct and packet.
 SEEDS = 4
@@ -170,6 +176,53 @@ def reply(message: Request, original: Request) -> bytes:
     )
 
 
+def completed(cls: type[Request], random: Random) -> bytes:
+    """The completion of a request, with all that it can carry."""
+    special = completions.SPECIAL.get(cls)
+    request = instance(cls, random)
+    if special is None:
+        return completions.encode(request, 7, RECIPIENT)
+    if special.room:
+        request = attrs.evolve(request, **{special.room: 0x10000})
+    value: object = VALUES.get(special.content)
+    if value is None:
+        value = instance(special.content, random)
+    return completions.encode(request, 7, RECIPIENT, 0, value)
+
+
+def eventsAndCompletions() -> Sequence[bytes]:
+    """Lists as RemoteSPEventProc and GetAsyncEvents carry them."""
+    random = Random("events")
+    told = [
+        events.encode(event, RECIPIENT)
+        for event in (
+            LINE_AGENTSTATUS(dwAddressID=0, dwAgentStatus=1),
+            events.LINE_PROXYSTATUS(1, 9),
+            events.LINE_CLOSE(),
+        )
+    ]
+    later = [cls for cls in byFunction.values() if cls.completes == LATER]
+    ended = [completed(cls, random) for cls in later]
+    return [*told, *ended, b"".join(told), b"".join(ended[:3] + told)]
+
+
+def readEvents(data: bytes) -> None:
+    """Read a list of packets, each as every event and every completion that it might be."""
+    try:
+        packets = events.decodeList(
+            FOREIGN + data + FOREIGN, len(FOREIGN), len(FOREIGN) + len(data)
+        )
+    except DecodeError:
+        return
+    for packet in packets:
+        events.decode(packet)
+        for cls in completions.SPECIAL:
+            try:
+                completions.decode(packet, cls)
+            except DecodeError:
+                continue
+
+
 def nameOf(cls: type) -> str:
     """A request's name; eleven names are both a line's and a phone's."""
     return f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
@@ -181,6 +234,7 @@ def _targets() -> Iterator[Target]:
         yield Target(name=f"ndr.{name}", seeds=stubs(words), feed=stubCodec(decode))
     for cls in structClasses():
         yield structTarget(cls)
+    yield Target(name="events", seeds=eventsAndCompletions, feed=readEvents, perOctet=Cost(300, 20))
     for packet in byFunction.values():
         yield requestTarget(packet)
         yield replyTarget(packet)

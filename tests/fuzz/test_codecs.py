@@ -42,6 +42,10 @@ class CodecTests(TestCase):
         """What a server answers decodes or is a DecodeError."""
         self.feed("reply")
 
+    def test_events(self) -> None:
+        """A list of events and completions decodes or is a DecodeError, whatever they are of."""
+        self.feed("events")
+
     def test_association(self) -> None:
         """An association answers with PDUs, the same however the bytes are cut, and forgets all."""
         self.feed("association")
