@@ -1,5 +1,8 @@
 """
 Structs of calls: what a client says of a call that it wants.  [MS-TRP] 2.2.6.20, 3.1.4.2
+
+Of the rules of LINECALLPARAMS the codec checks .1 and .5 to .7, sizes and offsets; .2 to .4, the
+modes, are rules of the session layer.
 """
 
 from tapiproxy.tapi.lineconstants import (
@@ -12,7 +15,6 @@ from tapiproxy.tapi.lineconstants import (
 )
 from tapiproxy.tapi.linestructs import LINEDIALPARAMS
 from tapiproxy.tapi.versions import TAPI_2_0, TAPI_3_0
-from tapiproxy.wire.errors import BADVALUE, DecodeError
 from tapiproxy.wire.layout import (
     BYTES,
     TEXT,
@@ -25,11 +27,7 @@ from tapiproxy.wire.layout import (
 )
 from tapiproxy.wire.structs import structure
 
-__all__ = ["LINECALLPARAMS", "checkCallParams"]
-
-#: 2.2.3.1.15: the upper half of a bearer mode is free for extensions of a device.
-_DEVICE_SPECIFIC = 0xFFFF0000
-
+__all__ = ["LINECALLPARAMS"]
 
 @structure(
     header=("dwTotalSize",),
@@ -75,34 +73,3 @@ class LINECALLPARAMS:
     dwNoAnswerTimeout: int = dword(since=TAPI_2_0)
     CallingPartyID: str | None = sized(TEXT, since=TAPI_3_0)
     dwAddressType: int = choice(LINEADDRESSTYPE, since=TAPI_3_0)
-
-
-def checkCallParams(params: LINECALLPARAMS, version: int) -> None:
-    """
-    Check the modes of call parameters: rules LINECALLPARAMS.2 to .4 of 3.1.4.2.
-
-    Sizes and offsets, rules .1 and .5 to .7, are checked where they are read.
-
-    :param version: the API version of the line that they are for.
-    :raises DecodeError: BADVALUE.
-    """
-    bearer = params.dwBearerMode
-    if bearer & ~_DEVICE_SPECIFIC not in LINEBEARERMODE:
-        raise _bad("dwBearerMode", "flags", bearer)
-    if bearer & (bearer - 1) and version <= TAPI_2_0:
-        raise _bad("dwBearerMode", "flags", bearer)
-    if params.dwMediaMode not in LINEMEDIAMODE:
-        raise _bad("dwMediaMode", "flags", params.dwMediaMode)
-    if params.dwCallParamFlags not in LINECALLPARAMFLAGS:
-        raise _bad("dwCallParamFlags", "flags", params.dwCallParamFlags)
-    if params.dwAddressMode and not LINEADDRESSMODE.single(params.dwAddressMode):
-        raise _bad("dwAddressMode", "choice", params.dwAddressMode)
-    if params.dwPredictiveAutoTransferStates not in LINECALLSTATE:
-        states = params.dwPredictiveAutoTransferStates
-        raise _bad("dwPredictiveAutoTransferStates", "flags", states)
-    if params.dwAddressType and not LINEADDRESSTYPE.single(params.dwAddressType):
-        raise _bad("dwAddressType", "choice", params.dwAddressType)
-
-
-def _bad(field: str, kind: str, value: int) -> DecodeError:
-    return DecodeError(BADVALUE, f"LINECALLPARAMS.{field}", kind, f"0x{value:X}")
