@@ -21,7 +21,7 @@ from zope.interface.interface import InterfaceClass, Method
 from zope.interface.verify import verifyObject
 
 from tapiproxy import interfaces
-from tapiproxy.tapi import lineconstants
+from tapiproxy.tapi.proxyrequest import PROXY_REQUESTS
 
 __all__ = [
     "HANDLER_INTERFACES",
@@ -51,12 +51,8 @@ _ABILITIES: tuple[InterfaceClass, ...] = (
 #: Names of handlers and of their verbs: they stand in configurations, commands and logs.
 HANDLER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-#: LINEPROXYREQUEST_Constants by method name: a method is named as its packet, with a small letter.
-REQUEST_TYPES: dict[str, int] = {
-    name: getattr(lineconstants, "LINEPROXYREQUEST_" + name.upper())
-    for interface in HANDLER_INTERFACES
-    for name in interface.names()
-}
+#: LINEPROXYREQUEST_Constants by method name.
+REQUEST_TYPES: dict[str, int] = {row.method: row.requestType for row in PROXY_REQUESTS}
 
 
 def factoryProblems(factory: object) -> list[str]:

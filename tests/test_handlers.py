@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 from types import ModuleType
 
+from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
 from tapiproxy import handlers
@@ -238,3 +239,11 @@ class CatalogueTests(SynchronousTestCase):
         self.assertIn("NoneType provides neither IAgentProxyHandler nor", refused)
         refused = self.notMade(GOOD.replace("getAgentStatus = ", "getAgentStatus_ = "))
         self.assertIn("the method getAgentStatus of IAgentProxyHandler is missing", refused)
+
+
+class InstalledTests(SynchronousTestCase):
+    def test_shipped(self):
+        """Every module shipped in tapiproxy.plugins is a handler that loads."""
+        catalogue = handlers.findFactories(namedAny("tapiproxy.plugins"))
+        self.assertEqual(catalogue.broken, ())
+        self.assertIn("fixed", catalogue.names())
