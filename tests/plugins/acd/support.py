@@ -138,7 +138,7 @@ class Desk:
 
     def crash(self) -> "Desk":
         """Go away without a word, as by kill -9, and come back on the same files."""
-        self.handler._operation.store.close()
+        self.handler.operation.store.close()
         again = Desk.__new__(Desk)
         again.clock, again.client = Clock(), FakeClient()
         again.clock.rightNow = self.clock.rightNow
@@ -147,7 +147,7 @@ class Desk:
         )
         # The folder goes with the first host that made it.
         again._before = self.host
-        again.handler = ACDHandler(again.host, self.handler._operation.site, epoch=0.0)
+        again.handler = ACDHandler(again.host, self.handler.operation.site, epoch=0.0)
         again.host.handler = again.handler
         result(again.handler.start())
         return again
