@@ -1,0 +1,224 @@
+"""
+The call-back: the server as a client of the application's remotesp endpoint.  [MS-TRP] 3.3
+
+It connects only to the address that the client's own call came from; the client names the port.
+Which events go out, and in which order, is ``delivery``'s.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from tapiproxy.dcerpc.interface import Fault, Receiver
+from tapiproxy.trp import idl
+from tapiproxy.trp.settings import Settings
+
+__all__ = ["Callback", "CallbackConnection", "Connector", "Machine", "connect", "parseMachine"]
+
+#: Endpoints of one client that are tried: a client has one, or one for each network.
+_MAX_ENDPOINTS = 4
+
+_TCP = "ncacn_ip_tcp"
+
+
+@frozen
+class Machine:
+    """
+    What pszMachine says: the machine's name and the ports of its ncacn_ip_tcp endpoints.
+
+    Other protocol sequences are not served.
+    """
+
+    name: str
+    ports: tuple[int, ...]
+
+
+def parseMachine(pszMachine: str) -> Machine:
+    """
+    Read pszMachine: ``PC-NAME"ncacn_ip_tcp"251"ncacn_nb_nb"251"``.  [MS-TRP] 3.1.4.1
+
+    What is no such list has no endpoints.
+    """
+    name, *words = pszMachine.split('"')
+    ports = []
+    for sequence, endpoint in zip(words[::2], words[1::2], strict=False):
+        if sequence == _TCP and endpoint.isascii() and endpoint.isdigit() and len(endpoint) <= 5:
+            if 0 < int(endpoint) <= 0xFFFF:
+                ports.append(int(endpoint))
+    return Machine(name, tuple(ports[:_MAX_ENDPOINTS]))
+
+
+class CallbackConnection(Protocol):
+    """A connection that is bound to remotesp; see ``tapiproxy.dcerpc.client``."""
+
+    def call(self, opnum: int, stub: bytes, deadline: float) -> Deferred[bytes]:
+        """Call a method; the Deferred has the answer's stub."""
+
+    def request(self, opnum: int, stub: bytes, receiver: Receiver) -> object:
+        """Call a method for which a receiver waits: without a Deferred."""
+
+    def onLost(self, f: Callable[[], object]) -> None:
+        """Call *f* once when the connection has gone."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
+#: Connects and binds to remotesp: (host, port, seconds) -> connection.
+Connector = Callable[[str, int, float], Awaitable[CallbackConnection]]
+
+
+class AttachRefused(Exception):
+    """The client's remotesp answered RemoteSPAttach with an error."""
+
+
+class Callback:
+    """
+    An attached call-back association: one RemoteSPEventProc at a time, each with its deadline.
+
+    :param connection: bound to remotesp.
+    :param context: the client's context handle, from RemoteSPAttach.
+    :param clock: for deadlines.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_connection",
+        "_context",
+        "_delivered",
+        "_lost",
+        "_sentAt",
+        "_settings",
+        "_timer",
+    )
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        connection: CallbackConnection,
+        context: bytes,
+        clock: IReactorTime,
+        settings: Settings,
+    ) -> None:
+        self._connection = connection
+        self._context = context
+        self._clock = clock
+        self._settings = settings
+        self._delivered: Callable[[], None] | None = None
+        self._lost: Callable[[str], None] | None = None
+        self._sentAt: float | None = None
+        self._timer: IDelayedCall | None = None
+
+    def begin(self, delivered: Callable[[], None], lost: Callable[[str], None]) -> None:
+        """
+        Say whom to tell.
+
+        :param delivered: called when the client has taken what `send` was given.
+        :param lost: called once with the reason when the association is of no more use.
+        """
+        self._delivered = delivered
+        self._lost = lost
+        self._connection.onLost(self._connectionLost)
+
+    def send(self, events: bytes) -> None:
+        """
+        Send a list of ASYNCEVENTMSG; not again before ``delivered``.
+
+        :param events: the pBuffer of RemoteSPEventProc.
+        """
+        self._sentAt = self._clock.seconds()
+        if self._timer is None:
+            self._timer = self._clock.callLater(self._settings.callbackEvents, self._look)
+        stub = idl.encodeRemoteSPEventProc(self._context, events)
+        self._connection.request(idl.RemoteSPEventProc, stub, self)
+
+    def responded(self, data: bytes, start: int, end: int) -> None:
+        """Note the answer of RemoteSPEventProc; what it holds is not looked at."""
+        self._sentAt = None
+        if self._delivered is not None:
+            self._delivered()
+
+    def failed(self, reason: Exception) -> None:
+        """Give up: the client does not take events."""
+        self._end(f"RemoteSPEventProc failed: {reason}")
+
+    def detach(self) -> None:
+        """Call RemoteSPDetach and close, whatever comes of it.  [MS-TRP] 3.1.4.3"""
+        self._stop()
+        answered = self._connection.call(
+            idl.RemoteSPDetach,
+            idl.encodeRemoteSPDetach(self._context),
+            self._settings.callbackDetach,
+        )
+        answered.addBoth(lambda result: self._connection.close())
+
+    def close(self) -> None:
+        """Close without a word: the client has gone."""
+        self._stop()
+        self._connection.close()
+
+    def _stop(self) -> None:
+        self._delivered = self._lost = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        # One timer for many calls: it looks how old the one under way is, and goes on only then.
+        self._timer = None
+        if self._sentAt is None:
+            return
+        left = self._sentAt + self._settings.callbackEvents - self._clock.seconds()
+        if left <= 0:
+            self._end(f"no answer to RemoteSPEventProc in {self._settings.callbackEvents} s")
+        else:
+            self._timer = self._clock.callLater(left, self._look)
+
+    def _connectionLost(self) -> None:
+        self._end("the call-back connection was lost")
+
+    def _end(self, reason: str) -> None:
+        lost = self._lost
+        self._stop()
+        self._connection.close()
+        if lost is not None:
+            lost(reason)
+
+
+async def connect(
+    connector: Connector, host: str, ports: tuple[int, ...], clock: IReactorTime, settings: Settings
+) -> Callback:
+    """
+    Connect to the first endpoint that answers, bind, and call RemoteSPAttach.  [MS-TRP] 3.3.4.1
+
+    :param host: the address that the client's call came from.
+    :raises Exception: none of the endpoints can be used; who awaits sets the deadline of all.
+    """
+    deadline = clock.seconds() + settings.callbackConnect
+    failure: Exception = TimeoutError("no time left")
+    for port in ports:
+        left = deadline - clock.seconds()
+        if left <= 0:
+            break
+        try:
+            connection = await connector(host, port, left)
+        except (OSError, Fault) as error:
+            failure = error
+            continue
+        try:
+            answer = await connection.call(
+                idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), deadline - clock.seconds()
+            )
+            reply = idl.decodeRemoteSPAttachReply(answer, 0, len(answer))
+            if reply.result:
+                raise AttachRefused(f"RemoteSPAttach gave 0x{reply.result:08X}")
+        except BaseException:
+            connection.close()
+            raise
+        return Callback(connection, reply.phContext, clock, settings)
+    raise failure

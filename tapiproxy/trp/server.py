@@ -1,0 +1,373 @@
+"""
+The telephony server: who is attached, and what happens to all of them at once.  [MS-TRP] 3.1.1
+
+Attaching with its call-back, clients that go, a reload's lines, closing by the server, draining,
+and the figures for ``tapiproxy status``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from attrs import asdict
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tapiproxy.dcerpc.interface import Connection, Interface
+from tapiproxy.interfaces import ILine, ILineProvider, IPrincipal
+from tapiproxy.tapi.lineconstants import LINEDEVSTATE_REINIT
+from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
+from tapiproxy.tapi.proxymessages import ProxyMessage
+from tapiproxy.tapi.versions import TAPI_1_4
+from tapiproxy.trp import idl
+from tapiproxy.trp.delivery import DeliveryCounts
+from tapiproxy.trp.events import LINE_CREATE, LINE_LINEDEVSTATE, LINE_PROXYSTATUS, LINE_REMOVE
+from tapiproxy.trp.lineregister import LineRegister
+from tapiproxy.trp.pending import CLOSED, FORCED, HANDLER_REMOVED, LOST, Outcomes, Service
+from tapiproxy.trp.principals import NOBODY
+from tapiproxy.trp.proxies import Broker
+from tapiproxy.trp.remotesp import Callback, Connector, Machine, connect, parseMachine
+from tapiproxy.trp.requests import names
+from tapiproxy.trp.session import Client, LineApp, newClient
+from tapiproxy.trp.settings import Settings
+from tapiproxy.trp.tapsrv import Attached, makeInterface
+
+__all__ = ["TelephonyServer"]
+
+# 3.1.4.1, lProcessID, as unsigned numbers, and what phAsyncEventsEvent answers.
+_REMOTE = 0xFFFFFFFF
+_ADMINISTRATION = 0xFFFFFFFD
+_EVENT_REMOTE = 0xA5C369A5  # NegotiateAPIVersionForAllDevices is served
+_EVENT_ADMINISTRATION = 0x64646464  # a 64-bit platform
+
+#: 3.1.4.1: administration is asked for by who may not.
+_NOT_ADMINISTRATOR = -19
+
+#: Characters of a machine's name in the log: a computer's name has at most 255.
+_MAX_NAME = 255
+
+
+class TelephonyServer:
+    """
+    The clients of one server process.
+
+    :param clock: the reactor.
+    :param provider: where lines come from.
+    :param broker: who answers for them.
+    :param connector: connects to a client's remotesp endpoint.
+    :ivar interface: tapsrv, for the runtime.
+    :ivar clients: those that are attached.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        provider: ILineProvider,
+        broker: Broker,
+        connector: Connector,
+        settings: Settings | None = None,
+    ) -> None:
+        self._clock = clock
+        self._connector = connector
+        self._settings = settings or Settings()
+        self._register = LineRegister(clock, provider, broker)
+        self._outcomes = Outcomes()
+        self._counts = DeliveryCounts()
+        self._unserved: Counter[int] = Counter()
+        self._callbacks: dict[Client, Callback] = {}
+        self._connecting: set[Deferred[Callback]] = set()
+        self._numbers = 0
+        self._lost = 0
+        self._refused = 0
+        self._draining = False
+        self.clients: dict[Client, None] = {}
+        self.interface: Interface = makeInterface(self)
+        broker.listen(self)
+
+    # Attaching
+
+    def attach(
+        self,
+        connection: Connection,
+        request: idl.AttachRequest,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        """
+        Attach a client, with its call-back.  [MS-TRP] 3.1.4.1
+
+        :param attached: called once with how it ended.
+        """
+        machine = parseMachine(request.pszMachine)
+        kind = request.lProcessID & 0xFFFFFFFF
+        principal: IPrincipal = connection.principal or NOBODY
+        if kind == _ADMINISTRATION:
+            self._attachAdministrator(principal, request, machine, attached)
+            return
+        full = (
+            self._draining
+            or len(self.clients) + len(self._connecting) >= self._settings.attachedClients
+            or len(self._connecting) >= self._settings.callbacksConnecting
+        )
+        if kind != _REMOTE or full:
+            reason = "the server is full or about to stop" if full else f"lProcessID is {kind:#x}"
+            self._refuse(connection, machine, reason, attached)
+        elif machine.ports:
+            self._callBack(connection, request, machine, attached)
+        elif self._settings.pollWithoutCallback:
+            client = self._newClient(machine, request, principal)
+            attached(Attached(0, _EVENT_REMOTE, client))
+        else:
+            self._refuse(
+                connection,
+                machine,
+                "it names no ncacn_ip_tcp endpoint: set it to connection-oriented call-backs "
+                f"(pszMachine is {request.pszMachine[:_MAX_NAME]!r})",
+                attached,
+            )
+
+    def _attachAdministrator(
+        self,
+        principal: IPrincipal,
+        request: idl.AttachRequest,
+        machine: Machine,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        # No call-back: such a client "is not interested in events".
+        if principal.name and principal.name in self._settings.administrators:
+            client = self._newClient(machine, request, principal)
+            attached(Attached(0, _EVENT_ADMINISTRATION, client))
+        else:
+            attached(Attached(_NOT_ADMINISTRATOR))
+
+    def _callBack(
+        self,
+        connection: Connection,
+        request: idl.AttachRequest,
+        machine: Machine,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        settings = self._settings
+        host: str = connection.peer.host
+        connecting = Deferred.fromCoroutine(
+            connect(self._connector, host, machine.ports, self._clock, settings)
+        )
+        self._connecting.add(connecting)
+        connecting.addTimeout(settings.callbackConnect, self._clock)
+        connection.onLost(connecting.cancel)
+
+        def connected(callback: Callback) -> None:
+            client = self._newClient(machine, request, connection.principal or NOBODY)
+            self._callbacks[client] = callback
+            client.delivery.pushTo(callback.send)
+            callback.begin(client.delivery.delivered, partial(self._callbackLost, client))
+            attached(Attached(0, _EVENT_REMOTE, client))
+
+        def failed(failure: Failure) -> None:
+            reason = f"its remotesp at {host} cannot be used: {failure.getErrorMessage()}"
+            self._refuse(connection, machine, reason, attached)
+
+        def done(result: Any) -> Any:
+            self._connecting.discard(connecting)
+            return result
+
+        connecting.addBoth(done)
+        connecting.addCallbacks(connected, failed)
+        connecting.addErrback(lambda f: self._log.failure("attaching failed", failure=f))
+
+    def _refuse(
+        self,
+        connection: Connection,
+        machine: Machine,
+        reason: str,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        self._refused += 1
+        self._log.warn(
+            "client {machine} at {peer} was not attached: {reason}",
+            machine=machine.name[:_MAX_NAME],
+            peer=connection.peer,
+            reason=reason,
+        )
+        attached(Attached(LINEERR_OPERATIONFAILED))
+
+    def _newClient(
+        self, machine: Machine, request: idl.AttachRequest, principal: IPrincipal
+    ) -> Client:
+        self._numbers += 1
+        client = newClient(
+            number=self._numbers,
+            machine=machine.name[:_MAX_NAME],
+            user=principal.name or request.pszDomainUser,
+            principal=principal,
+            clock=self._clock,
+            register=self._register,
+            settings=self._settings,
+            outcomes=self._outcomes,
+            counts=self._counts,
+            unserved=self._unserved,
+        )
+        client.draining = self._draining
+        self.clients[client] = None
+        self._log.info("client {client} attached", client=client.name)
+        return client
+
+    def joined(self, client: Client, connection: Connection) -> None:
+        """Note that a client uses a connection, which lives as long as the client."""
+        client.connections.add(connection)
+        connection.setAttached(True)
+
+    # Going
+
+    def detached(self, client: Client) -> Callable[[], None]:
+        """
+        End a client that detaches.  [MS-TRP] 3.1.4.3
+
+        :returns: what calls RemoteSPDetach, once the client has its answer.
+        """
+        callback = self._forget(client, CLOSED, "detach")
+        self._log.info("client {client} detached", client=client.name)
+        return callback.detach if callback is not None else _nothing
+
+    def runDown(self, client: Client) -> None:
+        """End a client whose last connection has closed."""
+        if client in self.clients:
+            callback = self._forget(client, LOST, "lost")
+            if callback is not None:
+                callback.close()
+            self._log.info("client {client} has gone with its connection", client=client.name)
+
+    def _callbackLost(self, client: Client, reason: str) -> None:
+        self._lost += 1
+        self._log.info(
+            "client {client} has gone: {reason}; its connections are closed",
+            client=client.name,
+            reason=reason,
+        )
+        connections = tuple(client.connections)
+        self._forget(client, LOST, "lost")
+        for connection in connections:
+            connection.abort("its call-back failed")
+
+    def _forget(self, client: Client, ending: Any, reason: str) -> Callback | None:
+        self.clients.pop(client, None)
+        client.end(ending, reason)
+        client.delivery.stop()
+        client.connections.clear()
+        return self._callbacks.pop(client, None)
+
+    # What the broker tells
+
+    def proxyMessage(self, lines: Iterable[ILine], message: ProxyMessage) -> None:
+        """Send an event of a handler to whoever has the lines open."""
+        for line in lines:
+            self._register.tell(line, message)
+
+    def proxyStatusChanged(self, line: ILine, changes: Iterable[LINE_PROXYSTATUS]) -> None:
+        """Tell whoever has the line open what can be asked now."""
+        for change in changes:
+            self._register.tell(line, change)
+
+    def handlerRemoved(self, service: Service) -> None:
+        """End what the handler of a line has not answered."""
+        for client in tuple(self.clients):
+            client.pending.end(HANDLER_REMOVED, service=service)
+
+    # What the administrator does
+
+    def linesChanged(self, provider: ILineProvider) -> None:
+        """
+        Take over the lines of a re-read configuration.
+
+        A line that is gone, or that its principal may not see any more, is closed; one that stays
+        stays open.  The broker knows the new lines already.
+        """
+        self._register.provider = provider
+        for client in tuple(self.clients):
+            for app in tuple(client.apps.values()):
+                self._follow(app)
+
+    def _follow(self, app: LineApp) -> None:
+        client = app.client
+        changes = app.devices.follow(self._register.provider)
+        for openLine in tuple(app.lines.values()):
+            dwDeviceID = app.devices.find(openLine.line)
+            line = None if dwDeviceID is None else app.devices.line(dwDeviceID)
+            if line is None:
+                client.close(openLine, FORCED, "forced")
+            else:
+                openLine.replace(line, self._register.broker.service(line))
+        for dwDeviceID in changes.removed:
+            app.event(LINE_REMOVE(dwDeviceID))
+        for dwDeviceID in changes.created:
+            app.event(LINE_CREATE(dwDeviceID))
+        if app.version < TAPI_1_4 and (changes.removed or changes.created):
+            app.event(LINE_LINEDEVSTATE(LINEDEVSTATE_REINIT))
+        self._register.wake(client.delivery)
+
+    def closeLine(self, line: ILine) -> None:
+        """Close a line for everyone who has it open: LINE_REPLY for each request, LINE_CLOSE."""
+        for openLine in self._register.opened(line):
+            openLine.client.close(openLine, FORCED, "forced")
+
+    def drain(self, timeout: float | None = None) -> Deferred[None]:
+        """
+        Stop: nothing new is begun, what is outstanding is ended, every line is closed.
+
+        :param timeout: seconds for the clients to take what they have to be told.
+        :returns: a Deferred that fires when they have, or when the time is over; the clients are
+            gone then.
+        """
+        self._draining = True
+        for connecting in tuple(self._connecting):
+            connecting.cancel()
+        waiting = []
+        for client in tuple(self.clients):
+            client.draining = True
+            for app in tuple(client.apps.values()):
+                for openLine in tuple(app.lines.values()):
+                    client.close(openLine, FORCED, "forced")
+            client.pending.end(FORCED)
+            waiting.append(client.delivery.whenDrained())
+        flushed: Deferred[Any] = DeferredList(waiting)
+        seconds = self._settings.drainFlush if timeout is None else timeout
+        flushed.addTimeout(seconds, self._clock, lambda result, timeout: None)
+        return flushed.addCallback(self._end)
+
+    def _end(self, result: Any) -> None:
+        for client in tuple(self.clients):
+            callback = self._forget(client, LOST, "forced")
+            if callback is not None:
+                callback.close()
+
+    def status(self) -> dict[str, Any]:
+        """
+        Describe the server for ``tapiproxy status``: plain dicts, lists, strings and numbers.
+        """
+        return {
+            "draining": self._draining,
+            "attached": len(self.clients),
+            "attaching": len(self._connecting),
+            "attachedEver": self._numbers,
+            "attachRefused": self._refused,
+            "callbacksLost": self._lost,
+            "outstanding": sum(len(client.pending.entries) for client in self.clients),
+            "outcomes": asdict(self._outcomes),
+            "events": asdict(self._counts),
+            "unserved": {_name(number): count for number, count in self._unserved.items()},
+            "lines": self._register.status(),
+            "handlers": self._register.broker.status(),
+            "clients": [client.status() for client in self.clients],
+        }
+
+
+def _name(Req_Func: int) -> str:
+    return names.REQUEST_NAMES[Req_Func][0] if Req_Func in names.REQUEST_NAMES else "unknown"
+
+
+def _nothing() -> None:
+    """What there is to do after the answer for a client without call-back."""
