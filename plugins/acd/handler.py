@@ -13,6 +13,7 @@ from tapiproxy.interfaces import (
     ICallCenterProxyHandler,
     IClientObserver,
     IControllable,
+    IDemonstration,
     ILine,
     IPrincipal,
     IProxyHandlerLifecycle,
@@ -39,6 +40,7 @@ _REQUEST_TYPES = frozenset(each.requestType for each in PROXY_REQUESTS)
     IClientObserver,
     IReloadable,
     IControllable,
+    IDemonstration,
 )
 class ACDHandler(AgentRequests, CallCenterRequests):
     """

@@ -1,7 +1,7 @@
 """What the tests of the built-in ACD share: a handler on a Clock, and short words for requests."""
 
+import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -50,20 +50,18 @@ class Desk:
     :ivar told: the messages since they were last taken.
     """
 
-    def __init__(
-        self,
-        options: Mapping[str, Any] = OPTIONS,
-        directory: Path | None = None,
-        seconds: float = NINE,
-    ) -> None:
+    def __init__(self, options: Mapping[str, Any] = OPTIONS, before: "Desk | None" = None) -> None:
         self.clock = Clock()
-        self.clock.rightNow = seconds
-        made = {} if directory is None else {"dataDirectory": directory}
+        self.clock.rightNow = NINE if before is None else before.clock.rightNow
+        self.options = options
+        # The folder lives as long as the host that made it.
+        self.before = before
+        made = {} if before is None else {"dataDirectory": before.host.dataDirectory}
         self.host = FakeProxyHost(lines=(LINE,), reactor=self.clock, **made)
         self.handler = ACDHandler(self.host, readSite(options), epoch=0.0)
         self.host.handler = self.handler
-        result(self.handler.start())
         self.client = FakeClient()
+        result(self.handler.start())
 
     def ask(self, method: str, **members: Any) -> Any:
         """Ask as this desk's client and get the answer; a refusal is raised."""
@@ -122,8 +120,6 @@ class Desk:
 
     def fact(self, fact: str, call: str, **members: Any) -> None:
         """Feed one fact that happens now."""
-        import json
-
         self.feed(json.dumps({"fact": fact, "call": call, **members}))
 
     def recompute(self) -> Any:
@@ -139,18 +135,12 @@ class Desk:
     def crash(self) -> "Desk":
         """Go away without a word, as by kill -9, and come back on the same files."""
         self.handler.operation.store.close()
-        again = Desk.__new__(Desk)
-        again.clock, again.client = Clock(), FakeClient()
-        again.clock.rightNow = self.clock.rightNow
-        again.host = FakeProxyHost(
-            lines=(LINE,), reactor=again.clock, dataDirectory=self.host.dataDirectory
-        )
-        # The folder goes with the first host that made it.
-        again._before = self.host
-        again.handler = ACDHandler(again.host, self.handler.operation.site, epoch=0.0)
-        again.host.handler = again.handler
-        result(again.handler.start())
-        return again
+        return Desk(self.options, before=self)
+
+    def restart(self) -> "Desk":
+        """Stop in order and come back on the same files."""
+        result(self.handler.stop())
+        return Desk(self.options, before=self)
 
 
 def result(answer: Any) -> Any:
