@@ -38,6 +38,7 @@ __all__ = [
     "ICallCenterProxyHandler",
     "IClientObserver",
     "IControllable",
+    "IDemonstration",
     "ILine",
     "ILineProvider",
     "IPartialProxyHandler",
@@ -486,3 +487,12 @@ class IControllable(Interface):
 
         :returns: a mapping of verb (a str, ``[a-z][a-z0-9_]*``) to callable.
         """
+
+
+class IDemonstration(Interface):
+    """A handler that may be a demonstration: made-up agents with PINs that everybody knows."""
+
+    demo = Attribute(
+        "Whether it is one now.  A server that listens beyond loopback does not start with it, and "
+        "refuses a reload that would make it one."
+    )

@@ -46,6 +46,7 @@ _ABILITIES: tuple[InterfaceClass, ...] = (
     interfaces.IClientObserver,
     interfaces.IReloadable,
     interfaces.IControllable,
+    interfaces.IDemonstration,
 )
 
 #: Names of handlers and of their verbs: they stand in configurations, commands and logs.
