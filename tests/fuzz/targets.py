@@ -2,7 +2,8 @@
 
 from tests.fuzz.associations import ASSOCIATIONS
 from tests.fuzz.codecs import CODECS
+from tests.fuzz.servers import SERVERS
 
 __all__ = ["TARGETS"]
 
-TARGETS = (*CODECS, *ASSOCIATIONS)
+TARGETS = (*CODECS, *ASSOCIATIONS, *SERVERS)

@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
+from tests.fuzz.associations import ASSOCIATIONS
 from tests.fuzz.campaign import (
     boundFromEnvironment,
     campaign,
@@ -9,6 +10,7 @@ from tests.fuzz.campaign import (
     give,
     seedFromEnvironment,
 )
+from tests.fuzz.codecs import CODECS
 from tests.fuzz.targets import TARGETS
 
 
@@ -17,7 +19,9 @@ class CodecTests(TestCase):
 
     def feed(self, family: str) -> None:
         """Feed all targets of a family."""
-        targets = [target for target in TARGETS if target.name.partition(".")[0] == family]
+        targets = [
+            target for target in (*CODECS, *ASSOCIATIONS) if target.name.partition(".")[0] == family
+        ]
         self.assertTrue(targets)
         for target in targets:
             campaign(target, seedFromEnvironment(), boundFromEnvironment(target))
