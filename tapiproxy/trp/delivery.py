@@ -204,10 +204,11 @@ class Delivery:
         """
         Wait until the client has taken everything; who asks sets the deadline.
 
-        Asked once in the life of a queue, when the server drains.
+        Asked once in the life of a queue, when the server drains.  A client that polls is not
+        waited for: nobody knows when it will come.
         """
-        self._drained = Deferred()
-        drained = self._drained
+        drained: Deferred[None] = Deferred()
+        self._drained = drained
         self._checkDrained()
         return drained
 
@@ -259,6 +260,8 @@ class Delivery:
         self.pump()
 
     def _checkDrained(self) -> None:
-        if self._drained is not None and not self._queue and self._inFlight is None:
+        if self._drained is None:
+            return
+        if self._push is None or (not self._queue and self._inFlight is None):
             drained, self._drained = self._drained, None
             drained.callback(None)

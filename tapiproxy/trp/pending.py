@@ -7,7 +7,6 @@ client cannot have more than a bounded number of them.  No handle tables, no byt
 [MS-TRP] 2.2.4.1 (dwRequestID), 2.2.4.2.1.25 (LINE_REPLY)
 """
 
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 from attrs import asdict, define, field, frozen
@@ -23,6 +22,11 @@ from tapiproxy.tapi.lineerr import (
 
 __all__ = [
     "CANCELLED",
+    "CLOSED",
+    "DEADLINE",
+    "FORCED",
+    "HANDLER_REMOVED",
+    "LOST",
     "Ending",
     "Outcomes",
     "Owner",
@@ -296,11 +300,6 @@ class PendingRequests:
                 handler=entry.service.name,
                 request=type(entry.message).__name__,
             )
-
-
-def outstanding(clients: Iterable[PendingRequests]) -> int:
-    """Count the requests that wait for an answer."""
-    return sum(len(pending.entries) for pending in clients)
 
 
 # How requests end without an answer, and whether the client is told ([MS-TRP] 2.2.4.1.2.1: Close

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapiproxy.dcerpc.interface import Connection, Interface
-from tapiproxy.interfaces import ILine, ILineProvider, IPrincipal
+from tapiproxy.interfaces import ILine, IPrincipal
 from tapiproxy.tapi.lineconstants import LINEDEVSTATE_REINIT
 from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
 from tapiproxy.tapi.proxymessages import ProxyMessage
@@ -28,7 +28,7 @@ from tapiproxy.trp.events import LINE_CREATE, LINE_LINEDEVSTATE, LINE_PROXYSTATU
 from tapiproxy.trp.lineregister import LineRegister
 from tapiproxy.trp.pending import CLOSED, FORCED, HANDLER_REMOVED, LOST, Outcomes, Service
 from tapiproxy.trp.principals import NOBODY
-from tapiproxy.trp.proxies import Broker
+from tapiproxy.trp.proxies import Broker, LineProvider
 from tapiproxy.trp.remotesp import Callback, Connector, Machine, connect, parseMachine
 from tapiproxy.trp.requests import names
 from tapiproxy.trp.session import Client, LineApp, newClient
@@ -67,7 +67,7 @@ class TelephonyServer:
     def __init__(
         self,
         clock: IReactorTime,
-        provider: ILineProvider,
+        provider: LineProvider,
         broker: Broker,
         connector: Connector,
         settings: Settings | None = None,
@@ -165,7 +165,10 @@ class TelephonyServer:
             self._callbacks[client] = callback
             client.delivery.pushTo(callback.send)
             callback.begin(client.delivery.delivered, partial(self._callbackLost, client))
-            attached(Attached(0, _EVENT_REMOTE, client))
+            if client.ended:  # the association broke in the very moment
+                attached(Attached(LINEERR_OPERATIONFAILED))
+            else:
+                attached(Attached(0, _EVENT_REMOTE, client))
 
         def failed(failure: Failure) -> None:
             reason = f"its remotesp at {host} cannot be used: {failure.getErrorMessage()}"
@@ -220,6 +223,7 @@ class TelephonyServer:
         """Note that a client uses a connection, which lives as long as the client."""
         client.connections.add(connection)
         connection.setAttached(True)
+        connection.onLost(partial(client.connections.discard, connection))
 
     # Going
 
@@ -279,7 +283,7 @@ class TelephonyServer:
 
     # What the administrator does
 
-    def linesChanged(self, provider: ILineProvider) -> None:
+    def linesChanged(self, provider: LineProvider) -> None:
         """
         Take over the lines of a re-read configuration.
 
@@ -333,7 +337,7 @@ class TelephonyServer:
                     client.close(openLine, FORCED, "forced")
             client.pending.end(FORCED)
             waiting.append(client.delivery.whenDrained())
-        flushed: Deferred[Any] = DeferredList(waiting)
+        flushed: Deferred[Any] = DeferredList(waiting, consumeErrors=True)
         seconds = self._settings.drainFlush if timeout is None else timeout
         flushed.addTimeout(seconds, self._clock, lambda result, timeout: None)
         return flushed.addCallback(self._end)

@@ -91,7 +91,7 @@ class OpenLine:
     :ivar service: its proxy handler.
     :ivar version: dwNegotiatedVersion.
     :ivar recipient: its values in events: hRemoteLine or the HLINE, and the two contexts.
-    :ivar lineStates: LINEDEVSTATE_ bits that SetStatusMessages asked for.
+    :ivar lineStates: LINEDEVSTATE_ bits that SetStatusMessages asked for; `LineRegister.watch`.
     :ivar addressStates: LINEADDRESSSTATE_ bits that it asked for.
     :ivar requester: what its requests say to the handler.
     """
@@ -277,7 +277,7 @@ class Client:
             openLine.closed()
         else:
             self.delivery.withdraw(openLine)
-        self.broker.clientClosed(openLine.token, openLine.line, reason)
+        self.broker.clientClosed(openLine.token, reason)
 
     def shutDown(self, app: LineApp, ending: Ending, reason: str) -> None:
         """Close the lines of an HLINEAPP, and then itself."""

@@ -6,6 +6,7 @@ is bounded by a number in the middle of the code.  Times are in seconds.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import field, frozen
 from attrs.validators import gt
@@ -15,7 +16,7 @@ __all__ = ["MAX_AGENT_DATA", "Settings"]
 #: The most room that a list or info request may name: 0x40000 ([MS-TRP] 3.1.4.2, rules 24.5 ...).
 MAX_AGENT_DATA = 0x40000
 
-_positive = gt(0)
+_positive: Any = gt(0)
 
 
 @frozen(kw_only=True)

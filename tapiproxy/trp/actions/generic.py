@@ -2,13 +2,11 @@
 Requests of neither lines nor phones: events by polling, filters of events.  [MS-TRP] 2.2.4.1.8
 """
 
-import attrs
-
+from tapiproxy.trp.actions.replies import reply
 from tapiproxy.trp.eventfilter import EventFilter
 from tapiproxy.trp.requests import generic
 from tapiproxy.trp.rules.generic import LINE, LINEAPP, PHONEAPP
 from tapiproxy.trp.session import Client, LineApp
-from tapiproxy.trp.templates import encodeReply
 
 __all__ = ["getAsyncEvents", "rspSetEventFilterMasks"]
 
@@ -16,8 +14,7 @@ __all__ = ["getAsyncEvents", "rspSetEventFilterMasks"]
 def getAsyncEvents(message: generic.GetAsyncEvents, client: Client) -> bytes:
     """Hand out what waits, in whole events; what does not fit stays.  [MS-TRP] 2.2.4.1.8.1"""
     octets, needed = client.delivery.poll(message.dwTotalBufferSize)
-    reply = attrs.evolve(message, dwNeededBufferSize=needed, dwUsedBufferSize=len(octets))
-    return encodeReply(reply, 0, message, varData=octets)
+    return reply(message, varData=octets, dwNeededBufferSize=needed, dwUsedBufferSize=len(octets))
 
 
 def rspSetEventFilterMasks(message: generic.RSPSetEventFilterMasks, client: Client) -> int:

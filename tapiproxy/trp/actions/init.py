@@ -6,17 +6,19 @@ result code of a reply that is the request's own octets.
 """
 
 from struct import pack
+from typing import Any
 
-import attrs
+from attrs import evolve
 
+from tapiproxy.interfaces import ILine
 from tapiproxy.tapi.lineconstants import LINEOPENOPTION_PROXY
 from tapiproxy.tapi.lineerr import LINEERR_OPERATIONUNAVAIL, LINEERR_RESOURCEUNAVAIL
 from tapiproxy.tapi.versions import VALID_VERSIONS
+from tapiproxy.trp.actions.replies import reply
 from tapiproxy.trp.devices import Devices
 from tapiproxy.trp.pending import CLOSED
 from tapiproxy.trp.requests import generic, line
 from tapiproxy.trp.session import Client, LineApp, OpenLine
-from tapiproxy.trp.templates import encodeReply
 from tapiproxy.wire.layout import TAPI_NO_DATA
 
 __all__ = [
@@ -53,15 +55,13 @@ def initialize(message: line.Initialize, client: Client) -> bytes | int:
     )
     app.name = message.dwFriendlyNameOffset or ""
     client.apps[app.handle] = app
-    reply = attrs.evolve(message, hLineApp=app.handle, dwNumDevs=len(app.devices))
-    return encodeReply(reply, 0, message)
+    return reply(message, hLineApp=app.handle, dwNumDevs=len(app.devices))
 
 
 def negotiateAPIVersion(message: line.NegotiateAPIVersion, client: Client) -> bytes:
     """Choose the highest version in the client's range.  [MS-TRP] 2.2.4.1.1.2"""
     version = highestVersion(message.dwVersionCurrent)
-    reply = attrs.evolve(message, dwNegotiatedVersion=version, ExtensionID=_NO_EXTENSIONS)
-    return encodeReply(reply, 0, message)
+    return reply(message, dwNegotiatedVersion=version, ExtensionID=_NO_EXTENSIONS)
 
 
 def negotiateForAllDevices(
@@ -76,31 +76,36 @@ def negotiateForAllDevices(
     count = message.dwNumLineDevices
     devices = client.apps[message.hLineApp].devices
     if not count:
-        return encodeReply(message, 0, message)
+        return reply(message)
     versions = [0 if devices.removed(dwDeviceID) else version for dwDeviceID in range(count)]
-    reply = attrs.evolve(
+    return reply(
         message,
         dwLineAPIVersionListOffset=pack(f"<{count}I", *versions),
         dwLineExtensionIDListOffset=_NO_EXTENSIONS * count,
     )
-    return encodeReply(reply, 0, message)
+
+
+def _device(message: Any, client: Client) -> ILine:
+    device = client.device(message)
+    assert device is not None, "the rules of the packet say that there is one"
+    return device
 
 
 def getDevCaps(message: line.GetDevCaps, client: Client) -> bytes:
     """Say what a line can do.  [MS-TRP] 2.2.4.1.1.3"""
     version = message.dwTSPIVersion
-    caps = client.register.provider.devCaps(client.device(message), version)
-    return encodeReply(attrs.evolve(message, lpLineDevCaps=caps), 0, message, version)
+    caps = client.register.provider.devCaps(_device(message, client), version)
+    return reply(message, version=version, lpLineDevCaps=caps)
 
 
 def getAddressCaps(message: line.GetAddressCaps, client: Client) -> bytes:
     """Say what an address can do.  [MS-TRP] 2.2.4.1.1.4"""
     version = message.dwTSPIVersion
-    caps = client.register.provider.addressCaps(
-        client.device(message), message.dwAddressID, version
+    caps: Any = client.register.provider.addressCaps(
+        _device(message, client), message.dwAddressID, version
     )
-    caps = attrs.evolve(caps, dwLineDeviceID=message.dwDeviceID)
-    return encodeReply(attrs.evolve(message, lpAddressCaps=caps), 0, message, version)
+    caps = evolve(caps, dwLineDeviceID=message.dwDeviceID)
+    return reply(message, version=version, lpAddressCaps=caps)
 
 
 def open(message: line.Open, client: Client) -> bytes | int:
@@ -110,8 +115,7 @@ def open(message: line.Open, client: Client) -> bytes | int:
         return LINEERR_OPERATIONUNAVAIL
     if len(client.lines) >= client.settings.linesPerClient:
         return LINEERR_RESOURCEUNAVAIL
-    device = client.device(message)
-    assert device is not None
+    device = _device(message, client)
     opened = OpenLine(
         client.apps[message.hLineApp],
         client.lines.reserve(),
@@ -120,8 +124,7 @@ def open(message: line.Open, client: Client) -> bytes | int:
         message,
     )
     client.opened(opened)
-    reply = attrs.evolve(message, hLine=opened.handle, pGetCallParams=TAPI_NO_DATA)
-    return encodeReply(reply, 0, message)
+    return reply(message, hLine=opened.handle, pGetCallParams=TAPI_NO_DATA)
 
 
 def close(message: line.Close, client: Client) -> int:

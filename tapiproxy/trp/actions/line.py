@@ -5,8 +5,9 @@ Each action is called when its packet's rules are kept; see ``init``.
 """
 
 from struct import pack
+from typing import Any
 
-import attrs
+from attrs import evolve
 
 from tapiproxy.tapi.agentstructs import LINEPROXYREQUESTLIST
 from tapiproxy.tapi.lineconstants import STRINGFORMAT_BINARY
@@ -16,9 +17,9 @@ from tapiproxy.tapi.lineerr import (
     LINEERR_INVALDEVICECLASS,
 )
 from tapiproxy.tapi.linestructs import LINEAPPINFO, VARSTRING
+from tapiproxy.trp.actions.replies import reply
 from tapiproxy.trp.requests import agent, line
 from tapiproxy.trp.session import Client, OpenLine
-from tapiproxy.trp.templates import encodeReply
 
 __all__ = [
     "getAddressID",
@@ -40,18 +41,16 @@ def getAddressID(message: line.GetAddressID, client: Client) -> bytes | int:
     """Find an address by its name or number.  [MS-TRP] 2.2.4.1.3.20"""
     for address in client.lines[message.hLine].line.addresses:
         if address.address == message.lpsAddress:
-            reply = attrs.evolve(message, lpdwAddressID=address.dwAddressID)
-            return encodeReply(reply, 0, message)
+            return reply(message, lpdwAddressID=address.dwAddressID)
     return LINEERR_INVALADDRESS
 
 
 def getAddressStatus(message: line.GetAddressStatus, client: Client) -> bytes:
     """Say how an address is; in use by everyone who has its line open.  [MS-TRP] 2.2.4.1.3.21"""
     opened = client.lines[message.hLine]
-    status = client.register.provider.addressStatus(opened.line, message.dwAddressID)
-    status = attrs.evolve(status, dwNumInUse=len(client.register.opened(opened.line)))
-    reply = attrs.evolve(message, lpAddressStatus=status)
-    return encodeReply(reply, 0, message, opened.version)
+    status: Any = client.register.provider.addressStatus(opened.line, message.dwAddressID)
+    status = evolve(status, dwNumInUse=len(client.register.opened(opened.line)))
+    return reply(message, version=opened.version, lpAddressStatus=status)
 
 
 def getID(message: line.GetID, client: Client) -> bytes | int:
@@ -62,7 +61,7 @@ def getID(message: line.GetID, client: Client) -> bytes | int:
     dwDeviceID = opened.app.devices.find(opened.line)
     assert dwDeviceID is not None  # a line that is no device any more is closed
     value = VARSTRING(dwStringFormat=STRINGFORMAT_BINARY, String=pack("<I", dwDeviceID))
-    return encodeReply(attrs.evolve(message, lpDeviceID=value), 0, message)
+    return reply(message, lpDeviceID=value)
 
 
 def getLineDevStatus(message: line.GetLineDevStatus, client: Client) -> bytes:
@@ -72,13 +71,14 @@ def getLineDevStatus(message: line.GetLineDevStatus, client: Client) -> bytes:
     modes = 0
     for opened in everyone:
         modes |= opened.dwMediaModes
-    status = attrs.evolve(
-        client.register.provider.devStatus(mine.line),
+    status: Any = client.register.provider.devStatus(mine.line)
+    status = evolve(
+        status,
         dwNumOpens=len(everyone),
         dwOpenMediaModes=modes,
         AppInfo=tuple(_appInfo(opened) for opened in everyone if opened.app is mine.app),
     )
-    return encodeReply(attrs.evolve(message, lpLineDevStatus=status), 0, message, mine.version)
+    return reply(message, version=mine.version, lpLineDevStatus=status)
 
 
 def _appInfo(opened: OpenLine) -> LINEAPPINFO:
@@ -94,7 +94,7 @@ def _appInfo(opened: OpenLine) -> LINEAPPINFO:
 def getNumAddressIDs(message: line.GetNumAddressIDs, client: Client) -> bytes:
     """Count the addresses of a line.  [MS-TRP] 2.2.4.1.3.38"""
     count = len(client.lines[message.hLine].line.addresses)
-    return encodeReply(attrs.evolve(message, lpdwNumAddressIDs=count), 0, message)
+    return reply(message, lpdwNumAddressIDs=count)
 
 
 def getProxyStatus(message: agent.GetProxyStatus, client: Client) -> bytes:
@@ -102,15 +102,14 @@ def getProxyStatus(message: agent.GetProxyStatus, client: Client) -> bytes:
     device = client.device(message)
     assert device is not None
     types = LINEPROXYREQUESTLIST(List=client.broker.service(device).requestTypes())
-    reply = attrs.evolve(message, lpLineProxyRequestList=types)
-    return encodeReply(reply, 0, message, message.dwAppAPIVersion)
+    return reply(message, version=message.dwAppAPIVersion, lpLineProxyRequestList=types)
 
 
 def negotiateExtVersion(message: line.NegotiateExtVersion, client: Client) -> bytes | int:
     """Agree that there are no extensions, if the client can do without.  [MS-TRP] 2.2.4.1.3.47"""
     if message.dwLowVersion:
         return LINEERR_INCOMPATIBLEEXTVERSION
-    return encodeReply(attrs.evolve(message, lpdwExtVersion=0), 0, message)
+    return reply(message, lpdwExtVersion=0)
 
 
 def selectExtVersion(message: line.SelectExtVersion, client: Client) -> int:
@@ -121,6 +120,6 @@ def selectExtVersion(message: line.SelectExtVersion, client: Client) -> int:
 def setStatusMessages(message: line.SetStatusMessages, client: Client) -> int:
     """Choose which changes are told.  [MS-TRP] 2.2.4.1.3.75"""
     opened = client.lines[message.hLine]
-    opened.lineStates = message.dwLineStates
     opened.addressStates = message.dwAddressStates
+    client.register.watch(opened, message.dwLineStates)
     return 0

@@ -4,12 +4,11 @@ Requests about phones, of which there are none.  [MS-TRP] 2.2.4.1.4, 2.2.4.1.5
 Clients ask for phones when they start, whether they have a use for them or not.
 """
 
-import attrs
-
 from tapiproxy.tapi.phoneerr import PHONEERR_BADDEVICEID, PHONEERR_RESOURCEUNAVAIL
+from tapiproxy.trp.actions.replies import reply
 from tapiproxy.trp.requests import phone
 from tapiproxy.trp.session import Client, PhoneApp
-from tapiproxy.trp.templates import Request, encodeReply
+from tapiproxy.trp.templates import Request
 
 __all__ = ["initialize", "noDevice", "shutDown"]
 
@@ -20,7 +19,7 @@ def initialize(message: phone.Initialize, client: Client) -> bytes | int:
         return PHONEERR_RESOURCEUNAVAIL
     app = PhoneApp(client.phoneApps.reserve(), message.InitContext, message.dwAPIVersion)
     client.phoneApps[app.handle] = app
-    return encodeReply(attrs.evolve(message, hPhoneApp=app.handle, dwNumDevs=0), 0, message)
+    return reply(message, hPhoneApp=app.handle, dwNumDevs=0)
 
 
 def shutDown(message: phone.ShutDown, client: Client) -> int:

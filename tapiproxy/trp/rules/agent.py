@@ -79,7 +79,7 @@ def badWorkingAddress(message: Any, client: Any, room: int) -> bool:
 
 def blockTooLarge(message: Any, client: Any, room: int) -> bool:
     """The parameter block is larger than the server passes on."""
-    return len(message.lpParams) > client.settings.agentSpecificBytes
+    return bool(len(message.lpParams) > client.settings.agentSpecificBytes)
 
 
 def _line(number: int) -> Any:

@@ -9,7 +9,7 @@ descriptions ask for, have the field's name for a number ("67.dwAddressID").  [M
 from collections.abc import Callable
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from tapiproxy.trp.results import resultCode
 from tapiproxy.wire.errors import MISSING, PROBLEMS
@@ -84,7 +84,7 @@ class PacketRules:
 
     Req_Func: int
     packet: str
-    rules: tuple[Rule, ...] = field(converter=tuple)
+    rules: tuple[Rule, ...]
 
 
 # The declarations: each is a function of the packet, so that its name and number are said once.
