@@ -55,7 +55,7 @@ _WORDS = {
 }
 
 #: OLE Automation counts days from here; [MS-TRP] 2.2.6.16 as tapi.h has it.
-_OLE_EPOCH = datetime.datetime(1899, 12, 30, tzinfo=datetime.timezone.utc)
+_OLE_EPOCH = datetime.datetime(1899, 12, 30, tzinfo=datetime.UTC)
 
 
 def words(constants: ConstantSet, value: int) -> str:
