@@ -146,27 +146,14 @@ def encode(event: Event, recipient: Recipient) -> bytes:
     :returns: an ASYNCEVENTMSG.
     :raises EncodeError: a value does not fit its field.
     """
-    return frame(event.Msg, event.params(), recipient)
-
-
-def frame(Msg: int, params: tuple[int, int, int], recipient: Recipient) -> bytes:
-    """
-    Encode an event by its number: the same event for many recipients.
-
-    :param Msg: its number.
-    :param params: Param1, Param2 and Param3.
-    :param recipient: whom it is for.
-    :returns: an ASYNCEVENTMSG.
-    :raises EncodeError: a value does not fit its field.
-    """
-    one, two, three = params
+    one, two, three = event.params()
     try:
         return _FRAME.pack(
             FRAME_SIZE,
             recipient.InitContext,
             0,
             recipient.hDevice,
-            Msg,
+            event.Msg,
             recipient.OpenContext,
             one,
             two,
@@ -174,7 +161,7 @@ def frame(Msg: int, params: tuple[int, int, int], recipient: Recipient) -> bytes
             0,
         )
     except struct.error as error:
-        raise EncodeError(f"Msg 0x{Msg:X}", str(error)) from None
+        raise EncodeError(type(event).__name__, str(error)) from None
 
 
 @frozen

@@ -26,7 +26,6 @@ from tapiproxy.trp.events import (
     decode,
     decodeList,
     encode,
-    frame,
 )
 from tapiproxy.wire.errors import BEYOND, TOOSMALL, DecodeError, EncodeError
 
@@ -49,7 +48,7 @@ GOLDEN: list[tuple[Event, tuple[int, int, int, int]]] = [
 
 
 class Encoding(TestCase):
-    """encode() and frame()."""
+    """encode()."""
 
     def test_octets(self) -> None:
         """An event is ten DWORDs: the recipient's own values, Msg, and three parameters."""
@@ -61,11 +60,6 @@ class Encoding(TestCase):
         """An event about no open line has neither device nor OpenContext."""
         words = struct.unpack("<10I", encode(LINE_CREATE(1), Recipient(0x11)))
         self.assertEqual(words, (40, 0x11, 0, 0, 0x13, 0, 1, 0, 0, 0))
-
-    def test_byNumber(self) -> None:
-        """An event that is known by number and parameters has the same octets."""
-        event = LINE_QUEUESTATUS(1, 2)
-        self.assertEqual(frame(event.Msg, event.params(), LINE), encode(event, LINE))
 
     def test_valueTooLarge(self) -> None:
         """A parameter that is no DWORD is an EncodeError."""
