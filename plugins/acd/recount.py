@@ -52,8 +52,10 @@ class _Session:
     talking: dict[str, int] = Factory(dict)
     talks: list[int] = Factory(list)
     wrapUps: list[int] = Factory(list)
-    #: Calls that were answered before the log begins, beside the one that rang longest.
+    #: Calls that were answered before the log begins, beside the one that rang longest, and how
+    #: long they rang altogether.
     earlier: int = 0
+    earlierRings: int = 0
 
 
 @define
@@ -139,11 +141,12 @@ def _begin(base: Model) -> _Count:
             resting=session.resting,
             since=session.since,
             ended=session.ended,
-            rings=[session.longestAnswer, session.answerTime - session.longestAnswer],
+            rings=[session.longestAnswer],
             talking=dict(session.calls),
             talks=[session.talk],
             wrapUps=[session.wrapUp],
-            earlier=session.answered - 2,
+            earlier=session.answered - 1,
+            earlierRings=session.answerTime - session.longestAnswer,
         )
     for dwQueueID, queue in base.queues.items():
         count.queues[dwQueueID] = _Queue(queue.period, dict(queue.waiting), longest=queue.longest)
@@ -305,7 +308,7 @@ def _sessionInfo(session: _Session, now: int, timeZone: datetime.tzinfo) -> LINE
         dwAverageWrapUpTime=average(wrapUp, calls),
         cyACDCallRate=perHour(calls, duration),
         dwLongestTimeToAnswer=seconds(max(session.rings, default=0)),
-        dwAverageTimeToAnswer=average(sum(session.rings), calls),
+        dwAverageTimeToAnswer=average(sum(session.rings) + session.earlierRings, calls),
     )
 
 
