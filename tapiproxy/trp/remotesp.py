@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from tapiproxy.dcerpc.interface import Fault, Receiver
+from tapiproxy.dcerpc.interface import Receiver
 from tapiproxy.trp import idl
 from tapiproxy.trp.settings import Settings
 
@@ -207,7 +207,9 @@ async def connect(
             break
         try:
             connection = await connector(host, port, left)
-        except (OSError, Fault) as error:
+        except CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- however it fails, the next one may do
             failure = error
             continue
         try:

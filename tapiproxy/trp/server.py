@@ -370,7 +370,9 @@ class TelephonyServer:
 
 
 def _name(Req_Func: int) -> str:
-    return names.REQUEST_NAMES[Req_Func][0] if Req_Func in names.REQUEST_NAMES else "unknown"
+    # Eleven names are both a line's and a phone's.
+    name, device = names.REQUEST_NAMES.get(Req_Func, ("", ""))
+    return f"{device} {name}" if name else "unknown"
 
 
 def _nothing() -> None:
