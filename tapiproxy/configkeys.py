@@ -104,7 +104,7 @@ def checked(place: Place, table: Mapping[str, Any], keys: Sequence[Key]) -> dict
     allowed = [key.name for key in keys]
     for name in table:
         if name not in allowed:
-            raise place.refuse(_unknownKey(name, allowed))
+            raise place.below(name).refuse(_unknownKey(name, allowed), parent=1)
     values = {}
     for key in keys:
         values[key.name] = key.default

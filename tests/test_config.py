@@ -143,7 +143,7 @@ class RefusalTests(SynchronousTestCase):
         """An unknown key is refused with line, table, the nearest key and all that are allowed."""
         self.assertRefused(
             'listen = ["tcp:1"]\n\n[lines.sales]\nadresses = ["1"]\n',
-            "site.toml, line 3: [lines.sales] unknown key adresses (did you mean addresses?); "
+            "site.toml, line 4: [lines.sales] unknown key adresses (did you mean addresses?); "
             "allowed are addresses, deadline, deadlines, groups, handler, users",
         )
         self.assertIn("unknown key port; allowed are", self.refused("port = 135"))
