@@ -179,7 +179,10 @@ def _tables(place: str, found: object) -> Iterable[tuple[str, Mapping[str, objec
 def _known(place: str, table: Mapping[str, object], allowed: tuple[str, ...]) -> None:
     for key in table:
         if key not in allowed:
-            _refuse(place or "the handler's table", f"the key {key!r}", f"{', '.join(allowed)}")
+            raise HandlerArgumentError(
+                f"{place or 'the table of the handler'}: found the key {key!r}, allowed is "
+                f"{', '.join(allowed)}"
+            )
 
 
 def _text(place: str, found: object) -> str:

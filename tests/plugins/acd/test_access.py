@@ -1,0 +1,86 @@
+"""PINs off the reactor thread."""
+
+import queue
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.python.threadpool import ThreadPool
+from twisted.trial import unittest
+from zope.interface import implementer
+
+from tapiproxy.errors import TAPIError
+from tapiproxy.plugins.acd import access
+from tapiproxy.plugins.acd.options import readSite
+from tapiproxy.tapi.lineerr import LINEERR_RESOURCEUNAVAIL
+from tests.plugins.acd.support import OPTIONS
+
+SETTINGS = readSite(OPTIONS).agents["1001"]
+
+
+@implementer(IReactorThreads)
+class ThreadedReactor:
+    """A reactor with a thread pool, whose turns the test takes."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPool(0, 2)
+        self.calls: queue.Queue[Any] = queue.Queue()
+
+    def getThreadPool(self) -> ThreadPool:
+        return self.pool
+
+    def callFromThread(self, call: Any, *arguments: Any) -> None:
+        self.calls.put((call, arguments))
+
+    def callInThread(self, call: Any, *arguments: Any) -> None:
+        self.pool.callInThread(call, *arguments)
+
+    def suggestThreadPoolSize(self, size: int) -> None:
+        self.pool.adjustPoolsize(0, size)
+
+    def turn(self) -> None:
+        call, arguments = self.calls.get(timeout=20)
+        call(*arguments)
+
+
+class Threads(unittest.TestCase):
+    """Comparing takes its time elsewhere."""
+
+    def setUp(self) -> None:
+        self.reactor = ThreadedReactor()
+        self.reactor.pool.start()
+        self.addCleanup(self.reactor.pool.stop)
+        self.pins = access.PINCheck.of(self.reactor)
+
+    def test_inThread(self) -> None:
+        """The answer comes from the pool in another turn."""
+        right = self.pins.right(SETTINGS, "1234", 0)
+        wrong = self.pins.right(SETTINGS, "4321", 0)
+        nobody = self.pins.right(None, "1234", 0)
+        self.assertNoResult(right)
+        for _ in range(3):
+            self.reactor.turn()
+        answers = [self.successResultOf(each) for each in (right, wrong, nobody)]
+        self.assertEqual(answers, [True, False, False])
+
+    def test_sideBySide(self) -> None:
+        """Guesses that run side by side count before their answers are known."""
+        answers: list[Deferred[bool]] = []
+        for guess in ("1", "2", "3", "4", "5", "1234"):
+            answers.append(self.pins.right(SETTINGS, guess, 0))
+        for _ in answers:
+            self.reactor.turn()
+        self.assertEqual([self.successResultOf(each) for each in answers], [False] * 6)
+
+    def test_bound(self) -> None:
+        """No more comparisons wait than may; then it is RESOURCEUNAVAIL."""
+        self.patch(access, "MOST_CHECKS", 2)
+        answers = [self.pins.right(SETTINGS, "1234", 0) for _ in range(2)]
+        error = self.assertRaises(TAPIError, self.pins.right, SETTINGS, "1234", 0)
+        self.assertEqual(error.code, LINEERR_RESOURCEUNAVAIL)
+        for _ in answers:
+            self.reactor.turn()
+        for each in answers:
+            self.assertTrue(self.successResultOf(each))
+        self.pins.right(SETTINGS, "1234", 0)
+        self.reactor.turn()
