@@ -56,7 +56,7 @@ class ACDHandler(AgentRequests, CallCenterRequests):
 
     @property
     def demo(self) -> bool:
-        """Whether this is the demo site, which is for loopback only."""
+        """Whether this is the demo site."""
         return self.operation.site.demo
 
     def start(self) -> "Deferred[None]":

@@ -46,6 +46,7 @@ class Life(unittest.TestCase):
             interfaces.IClientObserver,
             interfaces.IReloadable,
             interfaces.IControllable,
+            interfaces.IDemonstration,
         ):
             verifyObject(interface, handler)
 
