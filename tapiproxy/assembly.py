@@ -1,0 +1,215 @@
+"""
+Puts the parts of a server together as a configuration says: lines, handlers, broker, server.
+
+Nothing is started here and nothing listens; what can be wrong with a configuration beyond its form
+is found here, before that.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from tapiproxy.config import Configuration, HandlerTable
+from tapiproxy.configkeys import ConfigurationError, Limit
+from tapiproxy.datadirectory import DataDirectory
+from tapiproxy.dcerpc.client import ClientConnection, connect
+from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.server import Limits, ServerFactory
+from tapiproxy.handlers import Catalogue, makeHandler
+from tapiproxy.interfaces import IDemonstration
+from tapiproxy.lifecycle import RunningHandler
+from tapiproxy.listeners import isLoopback
+from tapiproxy.provisional import ProvisionalHost
+from tapiproxy.proxy.broker import Assignment, Broker
+from tapiproxy.proxy.host import ProxyHost
+from tapiproxy.proxy.lines import StaticLine, StaticLines, staticLine
+from tapiproxy.trp import idl
+from tapiproxy.trp.server import TelephonyServer
+from tapiproxy.trp.settings import Settings
+
+__all__ = ["Parts", "allowedLimits", "assemble", "assignments", "checkListeners", "join", "lines"]
+
+#: What stands elsewhere in the configuration: [deadlines] and keys of their own.
+_NOT_LIMITS = {"request", "requests", "pollWithoutCallback", "administrators"}
+
+#: Large enough for any machine; what is more is a slip of the keyboard.
+_MOST = 2**31 - 1
+_LONGEST = 86400.0
+
+
+@frozen(kw_only=True)
+class Parts:
+    """A server that was put together."""
+
+    broker: Broker
+    server: TelephonyServer
+    factory: ServerFactory
+    handlers: dict[str, RunningHandler]
+    settings: Settings
+
+
+def allowedLimits() -> dict[str, Limit]:
+    """What ``[limits]`` may set: the numbers among the runtime's limits and the session's."""
+    limits = {}
+    for cls in (Limits, Settings):
+        for each in attrs.fields(cls):
+            if each.name in _NOT_LIMITS:
+                continue
+            whole = isinstance(each.default, int)
+            limits[each.name] = Limit(
+                default=each.default, least=1 if whole else 0.1, most=_MOST if whole else _LONGEST
+            )
+    return limits
+
+
+def assemble(
+    configuration: Configuration, catalogue: Catalogue, directory: DataDirectory, reactor: Any
+) -> Parts:
+    """
+    Put a server together.
+
+    :param configuration: checked.
+    :param catalogue: the handlers that are installed.
+    :param directory: the data directory.
+    :param reactor: everybody's.
+    :raises tapiproxy.configkeys.ConfigurationError: lines or listeners cannot be as they are.
+    :raises tapiproxy.handlers.HandlerLoadError: a handler cannot be had, or does not want its
+        arguments or options.
+    """
+    checkListeners(configuration)
+    settings = Settings(
+        request=configuration.deadline,
+        requests=configuration.deadlines,
+        pollWithoutCallback=configuration.pollWithoutCallback,
+        administrators=configuration.administrators,
+        **_chosen(configuration.limits, Settings),
+    )
+    configured = lines(configuration)
+    broker = Broker(settings)
+    broker.assign(assignments(configuration, configured))
+    handlers = {}
+    for table in configuration.handlers:
+        found = catalogue.get(table.plugin)
+        own = directory.ofHandler(table.name)
+        host = ProxyHost(table.name, broker, reactor, own, table.options)
+        handler = makeHandler(found, table.arguments, host)
+        handlers[table.name] = RunningHandler(table, found.file, host, handler)
+        _checkDemonstration(configuration, table.name, handler)
+        broker.addHandler(table.name, handler)
+
+    remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {})
+
+    async def connector(host: str, port: int, seconds: float) -> ClientConnection:
+        return await connect(reactor, host, port, remotesp, seconds)
+
+    telephony = TelephonyServer(reactor, StaticLines(configured), broker, connector, settings)
+    limits = Limits(**_chosen(configuration.limits, Limits))
+    factory = ServerFactory(reactor, [telephony.interface], limits=limits)
+    return Parts(
+        broker=broker, server=telephony, factory=factory, handlers=handlers, settings=settings
+    )
+
+
+def join(
+    configuration: Configuration,
+    table: HandlerTable,
+    parts: Parts,
+    catalogue: Catalogue,
+    directory: DataDirectory,
+    reactor: Any,
+) -> RunningHandler:
+    """
+    Make a handler for a server that runs, without an effect on it.
+
+    :param configuration: the new one.
+    :param table: the handler's part of it.
+    :param parts: the running server.
+    :raises tapiproxy.configkeys.ConfigurationError: as `assemble`.
+    :raises tapiproxy.handlers.HandlerLoadError: as `assemble`.
+    """
+    upcoming = tuple(
+        line
+        for line, each in zip(lines(configuration), configuration.lines, strict=True)
+        if each.handler == table.name
+    )
+    found = catalogue.get(table.plugin)
+    own = directory.ofHandler(table.name)
+    host = ProvisionalHost(table.name, parts.broker, reactor, own, table.options, upcoming)
+    handler = makeHandler(found, table.arguments, host)
+    _checkDemonstration(configuration, table.name, handler)
+    return RunningHandler(table, found.file, host, handler)
+
+
+def lines(configuration: Configuration) -> tuple[StaticLine, ...]:
+    """
+    The lines of a configuration.
+
+    :raises tapiproxy.configkeys.ConfigurationError: two of them have one identifier.
+    """
+    made = tuple(
+        staticLine(each.name, each.addresses, each.users, each.groups)
+        for each in configuration.lines
+    )
+    try:
+        StaticLines(made)
+    except ValueError as error:
+        raise ConfigurationError(f"{configuration.source}: {error}") from None
+    return made
+
+
+def assignments(
+    configuration: Configuration, configured: tuple[StaticLine, ...]
+) -> Iterator[Assignment]:
+    """
+    Which line names which handler, with all its deadlines said, since a reload may change them.
+
+    :param configured: the configuration's `lines`.
+    """
+    for line, table in zip(configured, configuration.lines, strict=True):
+        if table.deadline is None:
+            seconds, requests = configuration.deadline, configuration.deadlines
+        else:
+            # What a line says of all its requests counts before what is said of one elsewhere.
+            seconds, requests = table.deadline, {}
+        yield Assignment(
+            line=line,
+            handler=table.handler,
+            seconds=seconds,
+            requests={**requests, **table.deadlines},
+        )
+
+
+def checkListeners(configuration: Configuration) -> None:
+    """
+    Refuse to listen beyond loopback, unless the configuration allows it in as many words.
+
+    :raises tapiproxy.configkeys.ConfigurationError: it does not.
+    """
+    beyond = _beyond(configuration)
+    if beyond and not configuration.allowUnauthenticated:
+        raise ConfigurationError(
+            f"{configuration.source}: listen {beyond[0]!r} is not known to be loopback, and "
+            "clients are not authenticated: whoever reaches it is served.  Listen on "
+            "tcp:PORT:interface=127.0.0.1, or say allow_unauthenticated = true in the configuration"
+        )
+
+
+def _checkDemonstration(configuration: Configuration, name: str, handler: object) -> None:
+    beyond = _beyond(configuration)
+    if beyond and IDemonstration.providedBy(handler) and getattr(handler, "demo", False):
+        raise ConfigurationError(
+            f"{configuration.source}: handler {name!r} is a demonstration, whose PINs everybody "
+            f"knows, and listen {beyond[0]!r} is not known to be loopback: give it agents of your "
+            f"own in [handlers.{name}], or listen on tcp:PORT:interface=127.0.0.1"
+        )
+
+
+def _beyond(configuration: Configuration) -> list[str]:
+    return [each for each in configuration.listen if not isLoopback(each)]
+
+
+def _chosen(limits: Mapping[str, float], cls: type) -> dict[str, Any]:
+    """Those of the limits that are a class's own."""
+    return {each.name: limits[each.name] for each in attrs.fields(cls) if each.name in limits}
