@@ -119,7 +119,8 @@ class Callback:
         Say whom to tell.
 
         :param delivered: called when the client has taken what `send` was given.
-        :param lost: called once with the reason when the association is of no more use.
+        :param lost: called once with the reason when the association is of no more use, in a turn
+            of the reactor of its own: whoever sends is not run down while it does.
         """
         self._delivered = delivered
         self._lost = lost
@@ -131,6 +132,8 @@ class Callback:
 
         :param events: the pBuffer of RemoteSPEventProc.
         """
+        if self._lost is None:
+            return  # the association has ended, and its client is about to
         self._sentAt = self._clock.seconds()
         if self._timer is None:
             self._timer = self._clock.callLater(self._settings.callbackEvents, self._look)
@@ -187,7 +190,7 @@ class Callback:
         self._stop()
         self._connection.close()
         if lost is not None:
-            lost(reason)
+            self._clock.callLater(0, lost, reason)
 
 
 async def connect(

@@ -165,10 +165,7 @@ class TelephonyServer:
             self._callbacks[client] = callback
             client.delivery.pushTo(callback.send)
             callback.begin(client.delivery.delivered, partial(self._callbackLost, client))
-            if client.ended:  # the association broke in the very moment
-                attached(Attached(LINEERR_OPERATIONFAILED))
-            else:
-                attached(Attached(0, _EVENT_REMOTE, client))
+            attached(Attached(0, _EVENT_REMOTE, client))
 
         def failed(failure: Failure) -> None:
             reason = f"its remotesp at {host} cannot be used: {failure.getErrorMessage()}"
@@ -246,6 +243,8 @@ class TelephonyServer:
             self._log.info("client {client} has gone with its connection", client=client.name)
 
     def _callbackLost(self, client: Client, reason: str) -> None:
+        if client not in self.clients:
+            return
         self._lost += 1
         self._log.info(
             "client {client} has gone: {reason}; its connections are closed",

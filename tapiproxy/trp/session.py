@@ -222,7 +222,7 @@ class Client:
         settings: Settings,
         unserved: Counter[int],
     ) -> None:
-        self.name = f"{machine} #{number}"
+        self.name = f"{_printable(machine)} #{number}"
         self.machine = machine
         self.user = user
         self.principal = principal
@@ -308,6 +308,11 @@ class Client:
             "queued": len(self.delivery),
             "queuedBytes": self.delivery.size,
         }
+
+
+def _printable(text: str) -> str:
+    """Make text of a client's fit for a line of the log."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def newClient(

@@ -495,5 +495,6 @@ class Schedule:
 
     def loseCallback(self, number: int) -> None:
         self.app.callback.lose()
+        self.harness.clock.advance(0)
         self.collect()
         self.begin()

@@ -67,7 +67,7 @@ class Sending(TestCase):
         self.callback.send(bytes(40))
         self.clock.advance(9)
         self.assertEqual(self.lost, [])
-        self.clock.advance(1)
+        self.clock.pump([1, 0])
         self.assertEqual(len(self.lost), 1)
         self.assertTrue(self.connection.closed)
 
@@ -75,6 +75,8 @@ class Sending(TestCase):
         """A fault, or whatever ends a call, ends the association."""
         self.callback.send(bytes(40))
         self.callback.failed(ConnectionError("gone"))
+        self.assertEqual(self.lost, [])
+        self.clock.advance(0)
         self.assertEqual(self.lost, ["RemoteSPEventProc failed: gone"])
 
     def test_lostOnce(self) -> None:

@@ -126,14 +126,16 @@ class Attaching(TestCase):
         self.refused()
 
     def test_lostAtOnce(self) -> None:
-        """A call-back that breaks as soon as it is there is no call-back."""
+        """A client whose call-back breaks as soon as it is there is run down."""
 
         class Broken(FakeCallback):
             def onLost(self, f: Any) -> None:
                 f()
 
         self.app.callback = Broken()
-        self.assertEqual(self.app.attach().result, LINEERR_OPERATIONFAILED)
+        self.app.attach()
+        self.harness.clock.advance(0)
+        self.assertTrue(self.app.connection.aborted)
         self.assertEqual(self.harness.server.status()["attached"], 0)
 
     def test_full(self) -> None:
@@ -199,6 +201,7 @@ class Going(TestCase):
     def test_callbackLost(self) -> None:
         """With its call-back the client goes, and its connections are closed."""
         self.app.callback.lose()
+        self.harness.clock.advance(0)
         self.assertTrue(self.app.connection.aborted)
         self.assertEqual(self.harness.server.status()["callbacksLost"], 1)
         self.gone()
@@ -209,7 +212,7 @@ class Going(TestCase):
         self.app.result(agent.CreateAgent(dwRequestID=7, hLine=self.app.hLine))
         self.harness.clock.advance(9.9)
         self.assertEqual(self.app.connection.aborted, "")
-        self.harness.clock.advance(0.1)
+        self.harness.clock.pump([0.1, 0])
         self.assertTrue(self.app.connection.aborted)
         self.gone()
 
@@ -225,6 +228,7 @@ class Going(TestCase):
         """A context that is being torn down, though still known, is INVALRPCCONTEXT."""
         second = self.another()
         self.app.callback.lose()
+        self.harness.clock.advance(0)
         answer = self.app.raw(bytes(60), connection=second)
         self.assertEqual(answer[:4], (0xF101).to_bytes(4, "little"))
 
