@@ -63,6 +63,7 @@ NAK_INVALID_CHECKSUM = 9
 HEADER_SIZE = 16
 REQUEST_HEADER_SIZE = 24
 OBJECT_SIZE = 16
+FAULT_SIZE = 32
 SEC_TRAILER_SIZE = 8
 
 MIN_FRAGMENT = 2048
@@ -528,7 +529,10 @@ def decodeBody(data: bytes, start: int, header: Header) -> AnyPDU:
 
 def _bind(body: _Body, header: Header, verifier: AuthVerifier | None) -> Bind:
     xmit, recv, group = body.read(body.order.sizes)
-    (count,) = body.read(body.order.count)
+    # A list of none may come without the padding before its first element.
+    count = body.take(1)[0]
+    if count:
+        body.take(3)
     contexts = []
     for _ in range(count):
         contextID, syntaxes = body.read(body.order.contextElement)

@@ -1,0 +1,978 @@
+"""
+The server's side of an association: bytes in, calls of operations, bytes out.
+
+Sans-IO: no reactor, no transport, no clock, no log; the connection that owns the association moves
+the bytes.  What may come when is the table at the end.  C706 chapters 9 and 12, [MS-RPCE] 3.3.1.5.
+Where both leave a choice, the answers are those that MS-RPC servers give (docs/dcerpc.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.contexthandles import AssociationGroup, AssociationGroups
+from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
+    RPC_C_AUTHN_LEVEL_CONNECT,
+    RPC_C_AUTHN_LEVEL_NONE,
+    RPC_C_AUTHN_LEVEL_PKT,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_S_NO_CALL_ACTIVE,
+    RPC_S_SEC_PKG_ERROR,
+    AuthenticationFailed,
+    Connection,
+    Fault,
+    Interface,
+    nca_s_fault_remote_no_memory,
+    nca_s_fault_unspec,
+    nca_s_op_rng_error,
+    nca_s_proto_error,
+    nca_s_server_too_busy,
+    nca_s_unk_if,
+)
+from tapiproxy.dcerpc.ndr import TransferSyntax
+from tapiproxy.dcerpc.negotiation import (
+    FEATURES,
+    Presentation,
+    Unacceptable,
+    check,
+    consider,
+    features,
+    fragmentSize,
+)
+
+if TYPE_CHECKING:
+    from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
+
+MAX_STUB = 4 * 1024 * 1024
+"""Octets of one reassembled request: what MS-RPC servers take before they refuse."""
+
+MAX_REASSEMBLY = 16 * MAX_STUB
+"""Octets that all unfinished requests of an endpoint hold together: anyone may send fragments."""
+
+MAX_PENDING_CALLS = 32
+"""Calls of one association that wait for their answer; more are told that the server is busy."""
+
+MAX_SECURITY_CONTEXTS = 16
+"""Per association: a client needs one per identity and level."""
+
+MAX_PDUS_PER_TURN = 64
+"""PDUs taken before other connections get their turn: some milliseconds of work."""
+
+DNE = pdu.PFC_DID_NOT_EXECUTE
+_FLAGS = pdu.WHOLE << 24
+_STUB_ALIGNMENT = 16  # of protected stubs: [MS-RPCE] 2.2.2.11
+_SECONDARY_ADDRESS_NONE = b""
+
+_requestStart = pdu.requestStart.unpack_from
+_responseStart = pdu.responseStart.pack
+
+
+class Owner(Connection, Protocol):
+    """The connection that an association belongs to, as far as the association calls it."""
+
+    def flush(self) -> None:
+        """There is output, and no input is being received."""
+
+    def resume(self) -> None:
+        """Input that was held back can be received now."""
+
+    def operationFailed(self, call: Call) -> None:
+        """An operation raised something that is no Fault; the exception is being handled."""
+
+
+class Endpoint:
+    """
+    What the associations of one endpoint share.
+
+    :ivar groups: its association groups; a client cannot join one of another endpoint.
+    :ivar reassembling: octets that its unfinished requests hold.
+    """
+
+    def __init__(
+        self, interfaces: Iterable[Interface], authentication: IAuthenticationService
+    ) -> None:
+        self._interfaces = {(one.uuid, one.version[0]): one for one in interfaces}
+        self.authentication = authentication
+        self.groups = AssociationGroups()
+        self.reassembling = 0
+
+    def find(self, abstract: pdu.SyntaxID) -> Interface | None:
+        """The interface of an abstract syntax: same major, no higher minor version."""
+        found = self._interfaces.get((abstract.if_uuid, abstract.major))
+        if found is None or abstract.minor > found.version[1]:
+            return None
+        return found
+
+
+class _Security:
+    """A security context under its auth_context_id."""
+
+    __slots__ = ("context", "contextID", "failed")
+
+    def __init__(self, context: ISecurityContext, contextID: int) -> None:
+        self.context = context
+        self.contextID = contextID
+        self.failed = False
+
+
+class _Partial:
+    """A request of which not all fragments are there; it is what its first fragment says."""
+
+    __slots__ = ("callID", "contextID", "littleEndian", "opnum", "security", "stub")
+
+    def __init__(
+        self,
+        callID: int,
+        contextID: int,
+        opnum: int,
+        littleEndian: bool,
+        security: _Security | None,
+    ) -> None:
+        self.callID = callID
+        self.contextID = contextID
+        self.opnum = opnum
+        self.littleEndian = littleEndian
+        self.security = security
+        # One growing buffer: a list of fragments would cost more than the octets they carry.
+        self.stub = bytearray()
+
+
+class Call:
+    """One request; see :class:`tapiproxy.dcerpc.interface.Call`."""
+
+    __slots__ = (
+        "_association",
+        "_presentation",
+        "_security",
+        "callID",
+        "contextID",
+        "littleEndian",
+        "open",
+        "opnum",
+    )
+
+    def __init__(
+        self,
+        association: ServerAssociation,
+        callID: int,
+        contextID: int,
+        opnum: int,
+        presentation: Presentation,
+        littleEndian: bool,
+        security: _Security | None,
+    ) -> None:
+        self._association = association
+        self._presentation = presentation
+        self._security = security
+        self.callID = callID
+        self.contextID = contextID
+        self.opnum = opnum
+        self.littleEndian = littleEndian
+        self.open = True
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that the request came by."""
+        return self._association.connection
+
+    @property
+    def interface(self) -> Interface:
+        """The interface that the presentation context names."""
+        return self._presentation.interface
+
+    @property
+    def transferSyntax(self) -> TransferSyntax:
+        """The transfer syntax of the request and of its answer."""
+        return self._presentation.syntax
+
+    @property
+    def byteOrder(self) -> str:
+        """The byte order of the request's stub as struct writes it."""
+        return "<" if self.littleEndian else ">"
+
+    @property
+    def principal(self) -> Any:
+        """Who asks, by the security context of this request."""
+        return None if self._security is None else self._security.context.principal
+
+    @property
+    def authLevel(self) -> int:
+        """The level of this request's security context."""
+        if self._security is None:
+            return RPC_C_AUTHN_LEVEL_NONE
+        return self._security.context.authLevel
+
+    def respond(self, stub: bytes) -> None:
+        """Answer with *stub*, unless the call was answered or its client has gone."""
+        if self.open:
+            self.open = False
+            self._association.respond(self, self._security, stub)
+
+    def fault(self, status: int) -> None:
+        """Answer with a fault, unless the call was answered or its client has gone."""
+        if self.open:
+            self.open = False
+            self._association.respondFault(self, status)
+
+
+class State(Enum):
+    """How far an association has come."""
+
+    UNBOUND = "unbound"
+    BOUND = "bound"
+    ENDED = "ended"
+
+
+class ServerAssociation:
+    """
+    The server's side of one association.
+
+    :ivar connection: its owner, which operations see.
+    :ivar group: the association group, once bound.
+    :ivar ended: why the connection is to be closed after the output, empty while it is not.
+    :ivar unfinished: input is held back for the next turn: call :meth:`receiveData` again.
+    """
+
+    __slots__ = (
+        "_default",
+        "_endpoint",
+        "_fragment",
+        "_headerSigning",
+        "_input",
+        "_multiplexed",
+        "_output",
+        "_partial",
+        "_peerKey",
+        "_pending",
+        "_plain",
+        "_presentations",
+        "_receiving",
+        "_secondaryAddress",
+        "_security",
+        "_state",
+        "_waiting",
+        "connection",
+        "ended",
+        "group",
+        "unfinished",
+    )
+
+    def __init__(
+        self, endpoint: Endpoint, connection: Owner, peerKey: Hashable, secondaryAddress: bytes
+    ) -> None:
+        self.connection = connection
+        self.group: AssociationGroup | None = None
+        self.ended = ""
+        self.unfinished = False
+        self._endpoint = endpoint
+        self._peerKey = peerKey
+        self._secondaryAddress = secondaryAddress
+        self._state = State.UNBOUND
+        self._input = b""
+        self._output: list[bytes] = []
+        self._receiving = False
+        self._waiting = False
+        self._plain = False
+        self._fragment = pdu.MIN_FRAGMENT
+        self._multiplexed = False
+        self._headerSigning = False
+        self._presentations: dict[int, Presentation] = {}
+        self._security: dict[int, _Security] = {}
+        self._default: _Security | None = None
+        self._partial: _Partial | None = None
+        self._pending: dict[int, Call] = {}
+
+    # What the owner calls
+
+    def receiveData(self, data: bytes = b"") -> None:
+        """
+        Take input; operations are called, and the output grows.
+
+        :param data: what was received, or nothing to go on with what was held back.
+        """
+        if self._input:
+            data = self._input + data
+            self._input = b""
+        position = 0
+        end = len(data)
+        turn = MAX_PDUS_PER_TURN
+        self.unfinished = False
+        self._receiving = True
+        while end - position >= pdu.HEADER_SIZE and not self._waiting and not self.ended:
+            if not turn:
+                self.unfinished = True
+                break
+            turn -= 1
+            if self._plain and not self._pending and end - position >= pdu.REQUEST_HEADER_SIZE:
+                start, length, auth, callID, _, contextID, opnum = _requestStart(data, position)
+                if (
+                    start == pdu.WHOLE_REQUEST
+                    and not auth
+                    and pdu.REQUEST_HEADER_SIZE <= length <= end - position
+                    and length <= pdu.MAX_FRAGMENT
+                ):
+                    presentation = self._presentations.get(contextID)
+                    if presentation is not None and presentation.open:
+                        self._invoke(
+                            Call(self, callID, contextID, opnum, presentation, True, None),
+                            data,
+                            position + pdu.REQUEST_HEADER_SIZE,
+                            position + length,
+                        )
+                        position += length
+                        continue
+            taken = self._receivePDU(data, position)
+            if not taken:
+                break
+            position += taken
+        self._receiving = False
+        if position < end and not self.ended:
+            self._input = data[position:]
+
+    def takeOutput(self) -> bytes:
+        """What is to be sent, once."""
+        output = self._output
+        if not output:
+            return b""
+        self._output = []
+        return b"".join(output)
+
+    @property
+    def hasOutput(self) -> bool:
+        """Whether something is to be sent."""
+        return bool(self._output)
+
+    @property
+    def bound(self) -> bool:
+        """Whether a bind was accepted."""
+        return self._state is State.BOUND
+
+    @property
+    def waiting(self) -> bool:
+        """Whether input is held back until a security provider has answered."""
+        return self._waiting
+
+    @property
+    def idle(self) -> bool:
+        """Whether no octet, fragment, leg or ending waits for anything."""
+        return not (self._input or self._partial or self._waiting or self.ended)
+
+    @property
+    def principal(self) -> Any:
+        """Who the client is, by the security context of its bind."""
+        return None if self._default is None else self._default.context.principal
+
+    @property
+    def authLevel(self) -> int:
+        """The level of the security context of the bind."""
+        if self._default is None:
+            return RPC_C_AUTHN_LEVEL_NONE
+        return self._default.context.authLevel
+
+    def connectionLost(self, failed: Callable[[], object]) -> None:
+        """
+        The connection has gone: calls are dropped, the group is left.
+
+        :param failed: as for :meth:`ContextHandles.runDown`.
+        """
+        self.end("connection lost")
+        if self.group is not None:
+            self._endpoint.groups.leave(self.group, self.connection, failed)
+
+    # What calls ask for
+
+    def respond(self, call: Call, security: _Security | None, stub: bytes) -> None:
+        """Send the response of a call, in as many fragments as it needs."""
+        self._pending.pop(call.callID, None)
+        if self._state is State.ENDED:
+            return
+        if security is not None and security.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT:
+            self._respondProtected(call, security, stub)
+        else:
+            contextID = call.contextID & 0xFF
+            room = self._fragment - pdu.REQUEST_HEADER_SIZE
+            left = len(stub)
+            flags = pdu.PFC_FIRST_FRAG
+            for offset in range(0, left or 1, room):
+                part = stub[offset : offset + room]
+                if left <= room:
+                    flags |= pdu.PFC_LAST_FRAG
+                self._output += (
+                    _responseStart(
+                        pdu.WHOLE_RESPONSE ^ _FLAGS | flags << 24,
+                        pdu.REQUEST_HEADER_SIZE + len(part),
+                        0,
+                        call.callID,
+                        left,
+                        contextID,
+                        0,
+                    ),
+                    part,
+                )
+                left -= len(part)
+                flags = 0
+        if not self._receiving:
+            self.connection.flush()
+
+    def respondFault(self, call: Call, status: int) -> None:
+        """Send the fault of a call."""
+        self._pending.pop(call.callID, None)
+        if self._state is not State.ENDED:
+            self._fault(call.callID, status, contextID=call.contextID)
+            if not self._receiving:
+                self.connection.flush()
+
+    # Requests
+
+    def _invoke(self, call: Call, data: bytes, start: int, end: int) -> None:
+        operation = call._presentation.operations.get(call.opnum)
+        if operation is None:
+            self._fault(call.callID, nca_s_op_rng_error, flags=DNE, contextID=call.contextID)
+            return
+        try:
+            stub = operation(call, data, start, end)
+        except Fault as fault:
+            call.fault(fault.status)
+            if fault.closes:
+                self.end(str(fault))
+            return
+        except Exception:  # noqa: BLE001 -- a frontier: the layer above is called, and logged
+            self.connection.operationFailed(call)
+            call.fault(nca_s_fault_unspec)
+            return
+        if stub is None:
+            if call.open:
+                self._pending[call.callID] = call
+        elif (
+            call._security is None
+            and len(stub) <= self._fragment - pdu.REQUEST_HEADER_SIZE
+            and call.open
+        ):
+            call.open = False
+            length = len(stub)
+            self._output += (
+                _responseStart(
+                    pdu.WHOLE_RESPONSE,
+                    pdu.REQUEST_HEADER_SIZE + length,
+                    0,
+                    call.callID,
+                    length,
+                    call.contextID & 0xFF,
+                    0,
+                ),
+                stub,
+            )
+        else:
+            call.respond(stub)
+
+    def _request(self, data: bytes, position: int, header: pdu.Header) -> None:
+        callID = header.call_id
+        flags = header.pfc_flags
+        body = position + pdu.REQUEST_HEADER_SIZE
+        if flags & pdu.PFC_OBJECT_UUID:
+            body += pdu.OBJECT_SIZE
+        if header.frag_length < body - position:
+            self._break(callID, nca_s_proto_error)
+            return
+        order = pdu.LITTLE if header.littleEndian else pdu.BIG
+        hint, contextID, opnum = order.request.unpack_from(data, position + pdu.HEADER_SIZE)
+        partial = self._partial
+        try:
+            verifier = pdu.readVerifier(data, position, header, body - position)
+            if partial is not None and partial.callID == callID:
+                start, end, data = self._unprotect(
+                    partial.security, verifier, data, position, body, header
+                )
+                contextID = partial.contextID
+                if flags & pdu.PFC_FIRST_FRAG:
+                    self._break(callID, nca_s_proto_error, contextID=contextID)
+                    return
+            else:
+                if not self._mayBegin(callID, contextID, flags, verifier):
+                    return
+                security = self._securityOf(verifier)
+                start, end, data = self._unprotect(security, verifier, data, position, body, header)
+                if not flags & pdu.PFC_LAST_FRAG and hint > MAX_STUB:
+                    raise Fault(ERROR_ACCESS_DENIED)
+                partial = _Partial(callID, contextID, opnum, header.littleEndian, security)
+            self._take(partial, data, start, end, flags)
+        except pdu.PDUError:
+            self._break(callID, nca_s_proto_error)
+        except Fault as fault:
+            self._break(callID, fault.status, contextID=contextID)
+
+    def _mayBegin(
+        self, callID: int, contextID: int, flags: int, verifier: pdu.AuthVerifier | None
+    ) -> bool:
+        """
+        Whether this fragment may begin a call; if not, it is answered.
+
+        Without concurrent multiplexing a client has one call at a time, and a fault for it names
+        the call that was there first.  With it many calls may wait for their answers, yet the
+        fragments of one are sent without those of another between them.
+        """
+        if self._partial is not None:
+            if self._multiplexed:
+                self._break(callID, nca_s_proto_error)
+            else:
+                broken = self._partial
+                self._break(broken.callID, nca_s_proto_error, contextID=broken.contextID)
+            return False
+        if not flags & pdu.PFC_FIRST_FRAG:
+            if not self._multiplexed:
+                self._break(callID, nca_s_proto_error)
+            elif contextID not in self._presentations:
+                self._fault(callID, nca_s_unk_if, flags=DNE)
+            else:
+                self._securityOf(verifier)
+                self._break(callID, nca_s_proto_error, contextID=contextID)
+            return False
+        if self._pending and (not self._multiplexed or callID in self._pending):
+            self._break(callID, nca_s_proto_error)
+            return False
+        if flags & pdu.PFC_PENDING_CANCEL:
+            self._break(callID, RPC_S_NO_CALL_ACTIVE, flags=DNE)
+            return False
+        return True
+
+    def _securityOf(self, verifier: pdu.AuthVerifier | None) -> _Security | None:
+        if verifier is None:
+            security = self._default
+        else:
+            security = self._security.get(verifier.auth_context_id)
+            if (
+                security is None
+                or security.context.authType != verifier.auth_type
+                or security.context.authLevel != verifier.auth_level
+            ):
+                raise Fault(ERROR_ACCESS_DENIED)
+        if security is not None:
+            if security.failed:
+                raise Fault(ERROR_ACCESS_DENIED)
+            if not security.context.complete:
+                raise Fault(nca_s_proto_error)
+        return security
+
+    def _unprotect(
+        self,
+        security: _Security | None,
+        verifier: pdu.AuthVerifier | None,
+        data: bytes,
+        position: int,
+        body: int,
+        header: pdu.Header,
+    ) -> tuple[int, int, bytes]:
+        """The fragment's stub in the clear: where it begins and ends, and in what."""
+        end = position + header.frag_length
+        if security is None:
+            if verifier is not None:
+                raise Fault(ERROR_ACCESS_DENIED)
+            return body, end, data
+        protected = security.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
+        if verifier is None:
+            if protected:
+                raise Fault(nca_s_proto_error)
+            return body, end, data
+        trailer = end - header.auth_length - pdu.SEC_TRAILER_SIZE
+        if not protected:
+            return body, trailer - verifier.auth_pad_length, data
+        clear = security.context.unprotect(
+            data[position:body],
+            data[body:trailer],
+            data[trailer : trailer + pdu.SEC_TRAILER_SIZE],
+            verifier.auth_value,
+            self._headerSigning,
+        )
+        return 0, len(clear) - verifier.auth_pad_length, clear
+
+    def _take(self, partial: _Partial, data: bytes, start: int, end: int, flags: int) -> None:
+        """Add a fragment's stub to its call, and invoke it if that was the last."""
+        last = flags & pdu.PFC_LAST_FRAG
+        if not last or partial is self._partial:
+            size = end - start
+            if len(partial.stub) + size > MAX_STUB:
+                raise Fault(ERROR_ACCESS_DENIED)
+            if self._endpoint.reassembling + size > MAX_REASSEMBLY:
+                raise Fault(nca_s_fault_remote_no_memory)
+            self._endpoint.reassembling += size
+            partial.stub += data[start:end]
+            self._partial = partial
+            self._settle()
+            if not last:
+                return
+            data = bytes(partial.stub)
+            start, end = 0, len(data)
+            self._forgetPartial()
+        presentation = self._presentations.get(partial.contextID)
+        if presentation is None:
+            self._fault(partial.callID, nca_s_unk_if, flags=DNE)
+        elif not self._permits(presentation, partial.security):
+            self._fault(partial.callID, ERROR_ACCESS_DENIED, flags=DNE, contextID=partial.contextID)
+        elif len(self._pending) >= MAX_PENDING_CALLS:
+            self._fault(
+                partial.callID, nca_s_server_too_busy, flags=DNE, contextID=partial.contextID
+            )
+        else:
+            call = Call(
+                self,
+                partial.callID,
+                partial.contextID,
+                partial.opnum,
+                presentation,
+                partial.littleEndian,
+                partial.security,
+            )
+            self._invoke(call, data, start, end)
+
+    def _permits(self, presentation: Presentation, security: _Security | None) -> bool:
+        if security is None:
+            return presentation.open
+        return self._endpoint.authentication.permits(presentation.interface, security.context)
+
+    def _forgetPartial(self) -> None:
+        if self._partial is not None:
+            self._endpoint.reassembling -= len(self._partial.stub)
+            self._partial = None
+            self._settle()
+
+    def _respondProtected(self, call: Call, security: _Security, stub: bytes) -> None:
+        context = security.context
+        overhead = pdu.REQUEST_HEADER_SIZE + pdu.SEC_TRAILER_SIZE + context.tokenSize
+        room = (self._fragment - overhead) & -_STUB_ALIGNMENT
+        left = len(stub)
+        flags = pdu.PFC_FIRST_FRAG
+        for offset in range(0, left or 1, room):
+            part = stub[offset : offset + room]
+            padding = -len(part) % _STUB_ALIGNMENT
+            if left <= room:
+                flags |= pdu.PFC_LAST_FRAG
+            head = _responseStart(
+                pdu.WHOLE_RESPONSE ^ _FLAGS | flags << 24,
+                overhead + len(part) + padding,
+                context.tokenSize,
+                call.callID,
+                left,
+                call.contextID & 0xFF,
+                0,
+            )
+            trailer = pdu.packTrailer(
+                pdu.AuthVerifier(
+                    context.authType, context.authLevel, security.contextID, b"", padding
+                )
+            )
+            body, token = context.protect(head, part + bytes(padding), trailer, self._headerSigning)
+            self._output += (head, body, trailer, token)
+            left -= len(part)
+            flags = 0
+
+    # Other PDUs
+
+    def _receivePDU(self, data: bytes, position: int) -> int:
+        """
+        Take the PDU at *position*.
+
+        :returns: its length, or 0 if not all of it is there or the association has ended.
+        """
+        try:
+            header = pdu.readHeader(data, position)
+        except pdu.PDUError as error:
+            self.end(str(error))
+            return 0
+        if (header.rpc_vers, header.rpc_vers_minor) != (5, 0):
+            if header.PTYPE == pdu.BIND:
+                self._nak(header.call_id, pdu.NAK_PROTOCOL_VERSION_NOT_SUPPORTED)
+            else:
+                self.end("not version 5.0 of the protocol")
+            return 0
+        # The header's length is no more than 65535; a bind may use it all, for its token.
+        if header.PTYPE == pdu.REQUEST and header.frag_length > pdu.MAX_FRAGMENT:
+            self._break(header.call_id, nca_s_proto_error)
+            return 0
+        if len(data) - position < header.frag_length:
+            return 0
+        take = _EXPECTED[self._state].get(header.PTYPE, ServerAssociation._unexpected)
+        take(self, data, position, header)
+        return header.frag_length
+
+    def _unexpected(self, data: bytes, position: int, header: pdu.Header) -> None:
+        self._break(header.call_id, nca_s_proto_error)
+
+    def _ignored(self, data: bytes, position: int, header: pdu.Header) -> None:
+        """What is no concern of an operation: a cancel cannot interrupt one."""
+
+    def _orphaned(self, data: bytes, position: int, header: pdu.Header) -> None:
+        """The client wants no answer; the call itself goes on, as does one in fragments."""
+        call = self._pending.pop(header.call_id, None)
+        if call is not None:
+            call.open = False
+
+    def _bind(self, data: bytes, position: int, header: pdu.Header) -> None:
+        try:
+            bind = pdu.decodeBody(data, position, header)
+            assert isinstance(bind, pdu.Bind)
+            check(bind.contexts, binding=True)
+            results = self._negotiate(bind.contexts, binding=True)
+        except pdu.PDUError:
+            self._nak(header.call_id, pdu.NAK_PROTOCOL_VERSION_NOT_SUPPORTED)
+            return
+        except Unacceptable:
+            self._nak(header.call_id, pdu.NAK_REASON_NOT_SPECIFIED)
+            return
+        self.group = self._endpoint.groups.enter(
+            bind.assoc_group_id, self._peerKey, self.connection
+        )
+        if self.group is None:
+            self._nak(header.call_id, pdu.NAK_REASON_NOT_SPECIFIED)
+            return
+        self._fragment = fragmentSize(bind.max_xmit_frag, bind.max_recv_frag)
+        self._multiplexed = bool(bind.pfc_flags & pdu.PFC_CONC_MPX)
+        flags = bind.pfc_flags & (pdu.PFC_CONC_MPX | pdu.PFC_SUPPORT_HEADER_SIGN)
+
+        def proceed(verifier: pdu.AuthVerifier | None) -> None:
+            self._state = State.BOUND
+            self._settle()
+            self._acknowledge(pdu.BindAck, bind, flags, results, verifier)
+
+        def refuse(failure: AuthenticationFailed) -> None:
+            self._nak(header.call_id, failure.reason)
+
+        self._authenticate(bind, proceed, refuse)
+
+    def _bindAgain(self, data: bytes, position: int, header: pdu.Header) -> None:
+        self._nak(header.call_id, pdu.NAK_REASON_NOT_SPECIFIED)
+
+    def _alterContext(self, data: bytes, position: int, header: pdu.Header) -> None:
+        try:
+            alter = pdu.decodeBody(data, position, header)
+            assert isinstance(alter, pdu.AlterContext)
+            check(alter.contexts, binding=False)
+            results = self._negotiate(alter.contexts, binding=False)
+        except (pdu.PDUError, Unacceptable):
+            self._break(header.call_id, nca_s_proto_error)
+            return
+        flags = alter.pfc_flags & pdu.PFC_SUPPORT_HEADER_SIGN
+
+        def proceed(verifier: pdu.AuthVerifier | None) -> None:
+            self._acknowledge(pdu.AlterContextResp, alter, flags, results, verifier)
+
+        def refuse(failure: AuthenticationFailed) -> None:
+            self._break(header.call_id, failure.status, flags=DNE)
+
+        self._authenticate(alter, proceed, refuse)
+
+    def _negotiate(
+        self, proposals: tuple[pdu.PresentationContext, ...], binding: bool
+    ) -> list[pdu.ContextResult]:
+        results = []
+        for proposal in proposals:
+            offered = features(proposal) if binding else None
+            if offered is not None:
+                results.append(pdu.ContextResult(pdu.NEGOTIATE_ACK, offered & FEATURES))
+                continue
+            interface = self._endpoint.find(proposal.abstract_syntax)
+            answer = consider(
+                proposal,
+                interface,
+                self._presentations.get(proposal.p_cont_id),
+                len(self._presentations),
+                interface is not None and self._endpoint.authentication.permits(interface, None),
+            )
+            if answer.presentation is not None:
+                self._presentations[proposal.p_cont_id] = answer.presentation
+            results.append(answer.result)
+        return results
+
+    def _acknowledge(
+        self,
+        kind: type[pdu.BindAck],
+        asked: pdu.Bind,
+        flags: int,
+        results: list[pdu.ContextResult],
+        verifier: pdu.AuthVerifier | None,
+    ) -> None:
+        if flags & pdu.PFC_SUPPORT_HEADER_SIGN:
+            self._headerSigning = True
+        assert self.group is not None
+        self._output.append(
+            kind(
+                call_id=asked.call_id,
+                pfc_flags=pdu.WHOLE | flags,
+                auth_verifier=verifier,
+                max_xmit_frag=self._fragment,
+                max_recv_frag=self._fragment,
+                assoc_group_id=self.group.groupID,
+                sec_addr=self._secondaryAddress if kind is pdu.BindAck else b"",
+                results=tuple(results),
+            ).encode()
+        )
+
+    # Security contexts
+
+    def _authenticate(
+        self,
+        asked: pdu.Bind,
+        proceed: Callable[[pdu.AuthVerifier | None], None],
+        refuse: Callable[[AuthenticationFailed], None],
+    ) -> None:
+        """Take the leg that a bind or an alter_context carries, if it does."""
+        verifier = asked.auth_verifier
+        if verifier is None:
+            proceed(None)
+            return
+        try:
+            security = self._leg(verifier)
+        except AuthenticationFailed as failure:
+            refuse(failure)
+            return
+
+        def stepped(outcome: bytes | AuthenticationFailed) -> None:
+            if isinstance(outcome, AuthenticationFailed):
+                refuse(outcome)
+                return
+            proceed(
+                pdu.AuthVerifier(
+                    verifier.auth_type, verifier.auth_level, security.contextID, outcome
+                )
+                if outcome
+                else None
+            )
+
+        self._step(security, verifier.auth_value, stepped)
+
+    def _leg(self, verifier: pdu.AuthVerifier) -> _Security:
+        """
+        The security context that this leg belongs to, a new one if its ID is.
+
+        :raises AuthenticationFailed: it does not fit the leg before, or none can be begun.
+        """
+        security = self._security.get(verifier.auth_context_id)
+        if security is not None:
+            context = security.context
+            if context.complete or security.failed or context.authLevel != verifier.auth_level:
+                raise AuthenticationFailed("a leg too many", reason=pdu.NAK_REASON_NOT_SPECIFIED)
+            if context.authType != verifier.auth_type:
+                raise AuthenticationFailed(
+                    "a leg of another provider",
+                    reason=pdu.NAK_REASON_NOT_SPECIFIED,
+                    status=RPC_S_SEC_PKG_ERROR if verifier.auth_type else ERROR_ACCESS_DENIED,
+                )
+            return security
+        if not RPC_C_AUTHN_LEVEL_CONNECT <= verifier.auth_level <= RPC_C_AUTHN_LEVEL_PKT_PRIVACY:
+            raise AuthenticationFailed("no such level", reason=pdu.NAK_REASON_NOT_SPECIFIED)
+        if len(self._security) >= MAX_SECURITY_CONTEXTS:
+            raise AuthenticationFailed(
+                "too many security contexts",
+                reason=pdu.NAK_LOCAL_LIMIT_EXCEEDED,
+                status=nca_s_proto_error,
+            )
+        context = self._endpoint.authentication.newContext(verifier.auth_type, verifier.auth_level)
+        security = _Security(context, verifier.auth_context_id)
+        self._security[verifier.auth_context_id] = security
+        if self._default is None:
+            self._default = security
+        self._settle()
+        return security
+
+    def _step(
+        self,
+        security: _Security,
+        token: bytes,
+        stepped: Callable[[bytes | AuthenticationFailed], None],
+    ) -> None:
+        self._waiting = True
+
+        def done(outcome: bytes | AuthenticationFailed) -> None:
+            if self._state is State.ENDED:
+                return
+            self._waiting = False
+            if isinstance(outcome, AuthenticationFailed):
+                security.failed = True
+            stepped(outcome)
+            if not self._receiving:
+                self.connection.resume()
+
+        security.context.step(token, done)
+
+    def _auth3(self, data: bytes, position: int, header: pdu.Header) -> None:
+        """Take a leg that has no answer: its failure is told to the first request."""
+        try:
+            verifier = pdu.readVerifier(data, position, header, pdu.HEADER_SIZE)
+        except pdu.PDUError:
+            self._break(header.call_id, nca_s_fault_remote_no_memory, flags=DNE)
+            return
+        security = None if verifier is None else self._security.get(verifier.auth_context_id)
+        if verifier is None or security is None or security.context.complete:
+            self._break(header.call_id, nca_s_proto_error)
+            return
+        context = security.context
+        if (context.authType, context.authLevel) != (verifier.auth_type, verifier.auth_level):
+            security.failed = True
+            return
+
+        def stepped(outcome: bytes | AuthenticationFailed) -> None:
+            # A token in return cannot be sent, so that the handshake cannot go on.
+            security.failed = bool(outcome)
+
+        self._step(security, verifier.auth_value, stepped)
+
+    # Endings
+
+    def _settle(self) -> None:
+        """Note whether requests may take the short way."""
+        self._plain = self._state is State.BOUND and not self._security and self._partial is None
+
+    def _fault(self, callID: int, status: int, *, flags: int = 0, contextID: int = 0) -> None:
+        self._output.append(
+            pdu.FaultPDU(
+                call_id=callID,
+                pfc_flags=pdu.WHOLE | flags,
+                alloc_hint=pdu.FAULT_SIZE,
+                status=status,
+                p_cont_id=contextID,
+            ).encode()
+        )
+
+    def _break(self, callID: int, status: int, *, flags: int = 0, contextID: int = 0) -> None:
+        """Answer with a fault and end the association."""
+        self._fault(callID, status, flags=flags, contextID=contextID)
+        self.end(f"fault 0x{status:08X}")
+
+    def _nak(self, callID: int, reason: int) -> None:
+        self._output.append(pdu.BindNak(call_id=callID, provider_reject_reason=reason).encode())
+        self.end(f"bind refused, reason {reason}")
+
+    def end(self, reason: str) -> None:
+        """Take no more input; calls that wait are dropped."""
+        if self._state is State.ENDED:
+            return
+        self._forgetPartial()
+        self._state = State.ENDED
+        self._plain = False
+        self.ended = reason
+        self._input = b""
+        for call in self._pending.values():
+            call.open = False
+        self._pending.clear()
+
+
+_Take: TypeAlias = Callable[[ServerAssociation, bytes, int, pdu.Header], None]
+
+# What may come when; all else is a protocol error that ends the association.
+_EXPECTED: dict[State, dict[int, _Take]] = {
+    State.UNBOUND: {
+        pdu.BIND: ServerAssociation._bind,
+    },
+    State.BOUND: {
+        pdu.BIND: ServerAssociation._bindAgain,
+        pdu.ALTER_CONTEXT: ServerAssociation._alterContext,
+        pdu.AUTH3: ServerAssociation._auth3,
+        pdu.REQUEST: ServerAssociation._request,
+        pdu.CO_CANCEL: ServerAssociation._ignored,
+        pdu.ORPHANED: ServerAssociation._orphaned,
+    },
+    State.ENDED: {},
+}

@@ -1,0 +1,307 @@
+"""
+The client's side of an association: requests in, bytes out, answers to who asked.
+
+Sans-IO, as :mod:`tapiproxy.dcerpc.association` is.  One interface, one presentation context, one
+call under way: MS-RPC servers hand the requests of a connection to a pool of threads, so that calls
+sent together may be carried out in another order.  C706 chapters 9 and 12, [MS-RPCE] 3.3.2.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeAlias
+
+from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.interface import Fault, Interface, Receiver
+from tapiproxy.dcerpc.ndr import NDR, TransferSyntax
+
+MAX_STUB = 4 * 1024 * 1024
+"""Octets of one reassembled response: as many as a request may have."""
+
+MAX_WAITING_CALLS = 1024
+"""Calls that wait for the one under way; more fail at once."""
+
+_CONTEXT_ID = 0  # servers exist that answer with 0 whatever was asked
+
+_requestStart = pdu.requestStart.pack
+_responseStart = pdu.responseStart.unpack_from
+
+
+class AssociationFailed(Exception):
+    """The association is of no use: refused, or the server broke the protocol."""
+
+
+class State(Enum):
+    """How far an association has come."""
+
+    UNBOUND = "unbound"
+    BINDING = "binding"
+    BOUND = "bound"
+    ENDED = "ended"
+
+
+class ClientAssociation:
+    """
+    The client's side of one association.
+
+    :param interface: what to bind to; its operations are the server's.
+    :param bound: called when the server has accepted.
+    :param ended: called once with the reason when the association is of no more use; every call
+        has failed by then.
+    :param strictCallID: whether an answer must carry its request's call_id.  Servers exist that
+        answer every request with call_id 1; with one call under way nothing depends on it.
+    :ivar littleEndian: the byte order of the last answer.
+    """
+
+    def __init__(
+        self,
+        interface: Interface,
+        bound: Callable[[], object],
+        ended: Callable[[Exception], object],
+        *,
+        strictCallID: bool = True,
+        syntax: TransferSyntax = NDR,
+    ) -> None:
+        self.littleEndian = True
+        self._interface = interface
+        self._bound = bound
+        self._ended = ended
+        self._strictCallID = strictCallID
+        self._syntax = syntax
+        self._state = State.UNBOUND
+        self._input = b""
+        self._output: list[bytes] = []
+        self._callID = 0
+        self._fragment = pdu.MIN_FRAGMENT
+        self._current: Receiver | None = None
+        self._waiting: deque[tuple[int, bytes, Receiver]] = deque()
+        self._stub = bytearray()
+        self._partial = False
+
+    # What the owner calls
+
+    def bind(self) -> None:
+        """Ask for the interface."""
+        self._state = State.BINDING
+        self._callID += 1
+        abstract = pdu.SyntaxID(self._interface.uuid, *self._interface.version)
+        self._output.append(
+            pdu.Bind(
+                call_id=self._callID,
+                max_xmit_frag=pdu.MAX_FRAGMENT,
+                max_recv_frag=pdu.MAX_FRAGMENT,
+                assoc_group_id=0,
+                contexts=(
+                    pdu.PresentationContext(_CONTEXT_ID, abstract, (self._syntax.syntaxID,)),
+                ),
+            ).encode()
+        )
+
+    def request(self, opnum: int, stub: bytes, receiver: Receiver) -> None:
+        """
+        Call an operation, when those before it are answered.
+
+        :param stub: little endian, in the association's transfer syntax.
+        :param receiver: told the outcome once; at once if there can be no other than failure.
+        """
+        if self._state is State.ENDED:
+            receiver.failed(AssociationFailed("the association has ended"))
+        elif len(self._waiting) >= MAX_WAITING_CALLS:
+            receiver.failed(AssociationFailed(f"{MAX_WAITING_CALLS} calls wait already"))
+        elif self._current is not None or self._state is not State.BOUND:
+            self._waiting.append((opnum, stub, receiver))
+        else:
+            self._send(opnum, stub, receiver)
+
+    def receiveData(self, data: bytes) -> None:
+        """Take input; receivers are told, and the output grows."""
+        if self._input:
+            data = self._input + data
+            self._input = b""
+        position = 0
+        end = len(data)
+        while end - position >= pdu.HEADER_SIZE and self._state is not State.ENDED:
+            receiver = self._current
+            if receiver is not None and end - position >= pdu.REQUEST_HEADER_SIZE:
+                # The short way: the whole of a plain little-endian response, no header object.
+                start, length, auth, callID, _, _, _ = _responseStart(data, position)
+                if (
+                    start == pdu.WHOLE_RESPONSE
+                    and not auth
+                    and pdu.REQUEST_HEADER_SIZE <= length <= end - position
+                    and not self._partial
+                    and (callID == self._callID or not self._strictCallID)
+                ):
+                    self.littleEndian = True
+                    stop = position + length
+                    self._next()
+                    receiver.responded(data, position + pdu.REQUEST_HEADER_SIZE, stop)
+                    position = stop
+                    continue
+            try:
+                header = pdu.readHeader(data, position)
+                if end - position < header.frag_length:
+                    break
+                take = _EXPECTED[self._state].get(header.PTYPE)
+                if take is None or (header.rpc_vers, header.rpc_vers_minor) != (5, 0):
+                    raise pdu.PDUError(f"type {header.PTYPE} is not expected while {self._state}")
+                take(self, data, position, header)
+            except pdu.PDUError as error:
+                self.end(AssociationFailed(f"the server broke the protocol: {error}"))
+                return
+            position += header.frag_length
+        if position < end and self._state is not State.ENDED:
+            self._input = data[position:]
+
+    def takeOutput(self) -> bytes:
+        """What is to be sent, once."""
+        output = self._output
+        if not output:
+            return b""
+        self._output = []
+        return b"".join(output)
+
+    def end(self, reason: Exception) -> None:
+        """Fail all calls, and say so; nothing is sent or taken any more."""
+        if self._state is State.ENDED:
+            return
+        self._state = State.ENDED
+        self._input = b""
+        self._output.clear()
+        self._stub.clear()
+        receivers = [receiver for _, _, receiver in self._waiting]
+        if self._current is not None:
+            receivers.insert(0, self._current)
+        self._current = None
+        self._waiting.clear()
+        for receiver in receivers:
+            receiver.failed(reason)
+        self._ended(reason)
+
+    # PDUs
+
+    def _send(self, opnum: int, stub: bytes, receiver: Receiver) -> None:
+        self._current = receiver
+        # C706 12.6.3.1: unique among the calls of the association; no call lasts 2**32 others.
+        self._callID = self._callID + 1 & 0xFFFFFFFF or 1
+        room = self._fragment - pdu.REQUEST_HEADER_SIZE
+        left = len(stub)
+        flags = pdu.PFC_FIRST_FRAG
+        for offset in range(0, left or 1, room):
+            part = stub[offset : offset + room]
+            if left <= room:
+                flags |= pdu.PFC_LAST_FRAG
+            self._output += (
+                _requestStart(
+                    pdu.WHOLE_REQUEST ^ (pdu.WHOLE ^ flags) << 24,
+                    pdu.REQUEST_HEADER_SIZE + len(part),
+                    0,
+                    self._callID,
+                    left,
+                    _CONTEXT_ID,
+                    opnum,
+                ),
+                part,
+            )
+            left -= len(part)
+            flags = 0
+
+    def _next(self) -> None:
+        self._current = None
+        self._partial = False
+        if self._waiting and self._state is State.BOUND:
+            self._send(*self._waiting.popleft())
+
+    def _bindAck(self, data: bytes, position: int, header: pdu.Header) -> None:
+        ack = pdu.decodeBody(data, position, header)
+        assert isinstance(ack, pdu.BindAck)
+        if len(ack.results) != 1:
+            raise pdu.PDUError(f"{len(ack.results)} results for one presentation context")
+        (result,) = ack.results
+        if result.result != pdu.ACCEPTANCE or result.transfer_syntax != self._syntax.syntaxID:
+            self.end(
+                AssociationFailed(
+                    f"interface {self._interface.uuid} refused, result {result.result}, "
+                    f"reason {result.reason}"
+                )
+            )
+            return
+        # Some servers name what they send, some what they take: the smaller of both is safe.
+        size = min(ack.max_xmit_frag, ack.max_recv_frag, pdu.MAX_FRAGMENT) & ~7
+        if size < pdu.MIN_FRAGMENT & ~7:
+            raise pdu.PDUError(f"fragments of {size} octets are too small")
+        self._fragment = size
+        self._state = State.BOUND
+        self._bound()
+        if self._current is None:
+            self._next()
+
+    def _bindNak(self, data: bytes, position: int, header: pdu.Header) -> None:
+        nak = pdu.decodeBody(data, position, header)
+        assert isinstance(nak, pdu.BindNak)
+        self.end(AssociationFailed(f"bind refused, reason {nak.provider_reject_reason}"))
+
+    def _expectCall(self, header: pdu.Header) -> Receiver:
+        if self._current is None:
+            raise pdu.PDUError("an answer to no call")
+        if self._strictCallID and header.call_id != self._callID:
+            raise pdu.PDUError(f"an answer to call {header.call_id}, asked was {self._callID}")
+        if header.auth_length:
+            raise pdu.PDUError("an answer with a verifier that was not asked for")
+        return self._current
+
+    def _response(self, data: bytes, position: int, header: pdu.Header) -> None:
+        receiver = self._expectCall(header)
+        start = position + pdu.REQUEST_HEADER_SIZE
+        end = position + header.frag_length
+        if end < start:
+            raise pdu.PDUError("a response shorter than its header")
+        if bool(header.pfc_flags & pdu.PFC_FIRST_FRAG) is self._partial:
+            raise pdu.PDUError("fragments out of order")
+        self.littleEndian = header.packed_drep[0] >> 4 == 1
+        if header.pfc_flags & pdu.WHOLE == pdu.WHOLE:
+            self._next()
+            receiver.responded(data, start, end)
+            return
+        self._stub += data[start:end]
+        self._partial = True
+        if len(self._stub) > MAX_STUB:
+            raise pdu.PDUError(f"a response of more than {MAX_STUB} octets")
+        if header.pfc_flags & pdu.PFC_LAST_FRAG:
+            stub = bytes(self._stub)
+            self._stub.clear()
+            self._next()
+            receiver.responded(stub, 0, len(stub))
+
+    def _faulted(self, data: bytes, position: int, header: pdu.Header) -> None:
+        receiver = self._expectCall(header)
+        fault = pdu.decodeBody(data, position, header)
+        assert isinstance(fault, pdu.FaultPDU)
+        self._stub.clear()
+        self._next()
+        receiver.failed(Fault(fault.status))
+
+    def _shutdown(self, data: bytes, position: int, header: pdu.Header) -> None:
+        """The server wants the connection closed: C706 12.6.4.11."""
+        if self._current is None:
+            self.end(AssociationFailed("the server asked to close the connection"))
+
+
+_Take: TypeAlias = Callable[[ClientAssociation, bytes, int, pdu.Header], None]
+
+# What may come when; all else breaks the protocol.
+_EXPECTED: dict[State, dict[int, _Take]] = {
+    State.UNBOUND: {},
+    State.BINDING: {
+        pdu.BIND_ACK: ClientAssociation._bindAck,
+        pdu.BIND_NAK: ClientAssociation._bindNak,
+    },
+    State.BOUND: {
+        pdu.RESPONSE: ClientAssociation._response,
+        pdu.FAULT: ClientAssociation._faulted,
+        pdu.SHUTDOWN: ClientAssociation._shutdown,
+    },
+    State.ENDED: {},
+}

@@ -1,0 +1,346 @@
+"""
+Server connections: the transport, the clocks and the limits around an association.
+
+The protocol decides nothing about PDUs (:mod:`tapiproxy.dcerpc.association` does); it moves bytes,
+holds every wait to a deadline and every client to its share.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from enum import Enum
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tapiproxy.dcerpc.association import Call, Endpoint, ServerAssociation
+from tapiproxy.dcerpc.contexthandles import AssociationGroup
+from tapiproxy.dcerpc.directsend import DirectSender
+from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.keepalive import setKeepAlive
+from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """
+    What a listener's clients may use.  Times are seconds.
+
+    :ivar connections: of all clients; the descriptors of the process are the reason, and each
+        attached client has a second one for its call-backs.
+    :ivar connectionsPerAddress: of one address: a terminal server has many agents, a flood more.
+    :ivar handshake: from accepting the connection to an accepted bind, logon included.
+    :ivar idle: without input, while no client has attached.
+    :ivar stalled: for a client to send the rest of a request, or to read what waits for it.
+    """
+
+    connections: int = 10000
+    connectionsPerAddress: int = 1000
+    handshake: float = 10.0
+    idle: float = 60.0
+    stalled: float = 30.0
+
+
+class _Wait(Enum):
+    """What a connection waits for, and has a deadline for; an attached one may be idle for ever."""
+
+    HANDSHAKE = "no bind within {seconds} s"
+    STALLED = "stalled for {seconds} s"
+    IDLE = "idle for {seconds} s"
+
+
+class ServerProtocol(Protocol):
+    """
+    One connection; what operations see of it is :class:`tapiproxy.dcerpc.interface.Connection`.
+
+    :ivar association: its association.
+    """
+
+    _log = Logger()
+    transport: Any
+
+    def __init__(self, factory: ServerFactory) -> None:
+        self.peer: Any = None
+        self._factory = factory
+        self._afterSent: list[Callable[[], object]] = []
+        self._onLost: list[Callable[[], object]] = []
+        self._receiving = False
+        self._lost = False
+        self._aborted = False
+        self._attached = False
+        self._paused = False
+        self._nextTurn: IDelayedCall | None = None
+        self._waitingFor: _Wait | None = None
+        self._deadline: IDelayedCall | None = None
+
+    # Transport
+
+    def connectionMade(self) -> None:
+        """Begin an association, which has to be bound soon."""
+        self.peer = self.transport.getPeer()
+        port = getattr(self.transport.getHost(), "port", None)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self._sender = DirectSender(self.transport, self._drained, self._overflowed)
+        self.association = ServerAssociation(
+            self._factory.endpoint,
+            self,
+            peerKey(self.peer),
+            b"" if port is None else b"%d\0" % port,
+        )
+        self._factory.connections.add(self)
+        self._regulate()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Hand input to the association, then send what it has to say, in one piece."""
+        self._receiving = True
+        try:
+            self.association.receiveData(data)
+        except Exception:  # noqa: BLE001 -- a frontier: a bug ends one connection, not the server
+            self._log.failure("association with {peer} failed", peer=self.peer)
+            self.abort("internal error")
+        self._receiving = False
+        self._deliver()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Drop calls, run context handles down if this was the group's last connection."""
+        self._lost = True
+        for timer in (self._deadline, self._nextTurn):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._factory.forget(self)
+        self.association.connectionLost(self._rundownFailed)
+        callbacks = self._afterSent + self._onLost
+        self._afterSent, self._onLost = [], []
+        self._callAll(callbacks)
+
+    # What operations see
+
+    @property
+    def group(self) -> AssociationGroup:
+        """The association group; operations are called in bound associations only."""
+        assert self.association.group is not None
+        return self.association.group
+
+    @property
+    def principal(self) -> Any:
+        """Who the client is, by the security context of its bind."""
+        return self.association.principal
+
+    @property
+    def authLevel(self) -> int:
+        """The level of the security context of its bind."""
+        return self.association.authLevel
+
+    def afterSent(self, f: Callable[[], object]) -> None:
+        """Call *f* once when all that this connection was asked to send is in the kernel."""
+        self._afterSent.append(f)
+        if not self._receiving and (self._lost or not self._sender.buffered):
+            self._runAfterSent()
+
+    def onLost(self, f: Callable[[], object]) -> None:
+        """Call *f* once when the connection has gone; at once if it has."""
+        self._onLost.append(f)
+        if self._lost:
+            callbacks, self._onLost = self._onLost, []
+            self._callAll(callbacks)
+
+    def setAttached(self, attached: bool) -> None:
+        """Take TCP keepalive instead of the idle deadline, or go back."""
+        self._attached = attached
+        if not self._lost:
+            setKeepAlive(self.transport, attached)
+            self._regulate()
+
+    def abort(self, reason: str) -> None:
+        """End the connection without sending what waits."""
+        if not self._lost and not self._aborted:
+            self._aborted = True
+            self._log.info("connection of {peer} ended: {reason}", peer=self.peer, reason=reason)
+            self.association.end(reason)
+            self.transport.abortConnection()
+
+    # What the association calls
+
+    def flush(self) -> None:
+        """Send what the association has to say outside of input."""
+        if not self._receiving:
+            self._deliver()
+
+    def resume(self) -> None:
+        """Go on with input that was held back."""
+        self._nextTurn = None
+        if not self._lost:
+            self.dataReceived(b"")
+
+    def operationFailed(self, call: Call) -> None:
+        """Log what an operation raised."""
+        self._log.failure(
+            "operation {opnum} of interface {uuid} failed for {peer}",
+            opnum=call.opnum,
+            uuid=call.interface.uuid,
+            peer=self.peer,
+        )
+
+    # Inside
+
+    def _deliver(self) -> None:
+        if self._aborted:
+            return
+        association = self.association
+        if association.hasOutput:
+            self._sender.send(association.takeOutput())
+        if self._afterSent and not self._sender.buffered:
+            self._runAfterSent()
+        if (
+            self._deadline is not None
+            or self._paused
+            or self._sender.buffered
+            or not association.idle
+        ):
+            self._regulate()
+
+    def _regulate(self) -> None:
+        """Set reading, the next turn and the deadline as the association's state wants them."""
+        if self._lost or self._aborted:
+            return
+        association = self.association
+        if association.ended:
+            self.transport.loseConnection()
+        hold = bool(association.unfinished or association.waiting or self._sender.buffered)
+        if hold is not self._paused:
+            self._paused = hold
+            if hold:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+        if association.unfinished and not self._sender.buffered and self._nextTurn is None:
+            self._nextTurn = self._factory.reactor.callLater(0, self.resume)
+        self._watch()
+
+    def _watch(self) -> None:
+        association = self.association
+        limits = self._factory.limits
+        waits = {
+            _Wait.HANDSHAKE: limits.handshake,
+            _Wait.STALLED: limits.stalled,
+            _Wait.IDLE: limits.idle,
+        }
+        wait: _Wait | None = None
+        if association.ended or self._sender.buffered:
+            wait = _Wait.STALLED
+        elif not association.bound:
+            wait = _Wait.HANDSHAKE
+        elif not association.idle:
+            wait = _Wait.STALLED
+        elif not self._attached:
+            wait = _Wait.IDLE
+        if wait is self._waitingFor:
+            if wait is _Wait.IDLE and self._deadline is not None:
+                self._deadline.reset(limits.idle)
+            return
+        self._waitingFor = wait
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if wait is not None:
+            self._deadline = self._factory.reactor.callLater(waits[wait], self._late, waits[wait])
+
+    def _late(self, seconds: float) -> None:
+        self._deadline = None
+        wait, self._waitingFor = self._waitingFor, None
+        assert wait is not None
+        self.abort(wait.value.format(seconds=seconds))
+
+    def _drained(self) -> None:
+        self._runAfterSent()
+        self._regulate()
+
+    def _overflowed(self) -> None:
+        self.abort("it does not read what it asked for")
+
+    def _runAfterSent(self) -> None:
+        callbacks, self._afterSent = self._afterSent, []
+        self._callAll(callbacks)
+
+    def _callAll(self, callbacks: list[Callable[[], object]]) -> None:
+        for f in callbacks:
+            try:
+                f()
+            except Exception:  # noqa: BLE001 -- a frontier: the layer above is called, and logged
+                self._log.failure("callback failed on connection of {peer}", peer=self.peer)
+
+    def _rundownFailed(self) -> None:
+        self._log.failure("rundown of a context handle of {peer} failed", peer=self.peer)
+
+
+class ServerFactory(Factory):
+    """
+    Accepts connections for a set of interfaces.
+
+    :param reactor: for deadlines and turns.
+    :param interfaces: what is offered.
+    :param authentication: who may come in; None for anyone.
+    :ivar connections: those that are open.
+    """
+
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        interfaces: Iterable[Interface],
+        authentication: IAuthenticationService | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.reactor = reactor
+        self.limits = limits or Limits()
+        self.endpoint = Endpoint(interfaces, authentication or NoAuthentication())
+        self.connections: set[ServerProtocol] = set()
+        self.refused = 0
+        self._accepted = 0
+        self._perAddress: Counter[Hashable] = Counter()
+        self._refusing = False
+
+    def buildProtocol(self, addr: IAddress | None) -> ServerProtocol | None:
+        """Accept, or refuse (None closes it) where the client or the server has its fill."""
+        key = peerKey(addr)
+        if (
+            self._accepted >= self.limits.connections
+            or self._perAddress[key] >= self.limits.connectionsPerAddress
+        ):
+            self.refused += 1
+            if not self._refusing:
+                # Once per spell: a flood must not fill the log as well.
+                self._refusing = True
+                self._log.warn("too many connections, refusing {peer} and others", peer=addr)
+            return None
+        self._perAddress[key] += 1
+        self._accepted += 1
+        return ServerProtocol(self)
+
+    def forget(self, connection: ServerProtocol) -> None:
+        """A connection has gone."""
+        self.connections.discard(connection)
+        key = peerKey(connection.peer)
+        self._accepted -= 1
+        self._perAddress[key] -= 1
+        if self._perAddress[key] <= 0:
+            del self._perAddress[key]
+        self._refusing = False
+
+    def abortConnections(self, reason: str) -> None:
+        """End all connections."""
+        for connection in tuple(self.connections):
+            connection.abort(reason)
+
+
+def peerKey(address: object) -> Hashable:
+    """What tells peers apart: transport and host, but no port."""
+    return (type(address).__name__, getattr(address, "host", None))
