@@ -29,7 +29,12 @@ Common to every method of the two handler interfaces:
   that reaches nobody: the client has had its answer.
 """
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
 from zope.interface import Attribute, Interface
+
+from tapiproxy.tapi.proxymessages import ProxyMessage
 
 __all__ = [
     "ALL_LINES",
@@ -83,14 +88,14 @@ class ILineProvider(Interface):
     own list of devices is another.
     """
 
-    def lines():
+    def lines() -> "tuple[ILine, ...]":
         """
         All lines, in the order of their device identifiers.
 
         :returns: a tuple of `ILine`.
         """
 
-    def visibleTo(line, principal):
+    def visibleTo(line: Any, principal: IPrincipal) -> bool:
         """
         Whether the principal may see the line; one that he may not see does not exist for him.
 
@@ -99,7 +104,7 @@ class ILineProvider(Interface):
         :returns: a bool.
         """
 
-    def devCaps(line, version):
+    def devCaps(line: Any, version: int) -> Any:
         """
         The capabilities of a line.
 
@@ -108,7 +113,7 @@ class ILineProvider(Interface):
         :returns: a ``tapiproxy.tapi.linestructs.LINEDEVCAPS``.
         """
 
-    def addressCaps(line, dwAddressID, version):
+    def addressCaps(line: Any, dwAddressID: int, version: int) -> Any:
         """
         The capabilities of one address.
 
@@ -118,7 +123,7 @@ class ILineProvider(Interface):
         :returns: a ``tapiproxy.tapi.linestructs.LINEADDRESSCAPS``.
         """
 
-    def addressStatus(line, dwAddressID):
+    def addressStatus(line: Any, dwAddressID: int) -> Any:
         """
         The state of one address now.
 
@@ -127,7 +132,7 @@ class ILineProvider(Interface):
         :returns: a ``tapiproxy.tapi.linestructs.LINEADDRESSSTATUS``.
         """
 
-    def devStatus(line):
+    def devStatus(line: Any) -> Any:
         """
         The state of a line now; the server adds who has it open.
 
@@ -150,7 +155,7 @@ class IProxyHandlerFactory(Interface):
         "nothing may."
     )
 
-    def makeHandler(argString, host):
+    def makeHandler(argString: str, host: "IProxyHost") -> Any:
         """
         Make the handler that serves all lines which name this configured handler.
 
@@ -179,7 +184,7 @@ class IProxyHost(Interface):
         "A mapping with the handler's own keys of its table in the configuration; empty without."
     )
 
-    def proxyMessage(line, message):
+    def proxyMessage(line: ILine, message: ProxyMessage) -> None:
         """
         Tell every application that has the line open (lineProxyMessage).
 
@@ -196,7 +201,9 @@ class IProxyHost(Interface):
         :raises ValueError: the line is not one of this handler's.
         """
 
-    def setAvailable(requestTypes, lines=ALL_LINES):
+    def setAvailable(
+        requestTypes: Iterable[int], lines: Iterable[ILine] | None = ALL_LINES
+    ) -> None:
         """
         Say which requests can be answered now; each change is told as LINE_PROXYSTATUS.
 
@@ -218,7 +225,7 @@ class IAgentProxyHandler(Interface):
     See the module's docstring for what all methods have in common.
     """
 
-    def setAgentGroup(request):
+    def setAgentGroup(request: Any) -> Any:
         """
         Log an agent on at an address, into the groups listed; with an empty list, log him off.
 
@@ -226,7 +233,7 @@ class IAgentProxyHandler(Interface):
         :returns: None.
         """
 
-    def setAgentState(request):
+    def setAgentState(request: Any) -> Any:
         """
         Set the state of the agent at an address, the state after the next call, or both.
 
@@ -235,7 +242,7 @@ class IAgentProxyHandler(Interface):
         :returns: None.
         """
 
-    def setAgentActivity(request):
+    def setAgentActivity(request: Any) -> Any:
         """
         Set what the agent at an address is doing.
 
@@ -243,7 +250,7 @@ class IAgentProxyHandler(Interface):
         :returns: None.
         """
 
-    def getAgentCaps(request):
+    def getAgentCaps(request: Any) -> Any:
         """
         What this handler can do at an address.
 
@@ -253,7 +260,7 @@ class IAgentProxyHandler(Interface):
         :returns: a LINEAGENTCAPS.
         """
 
-    def getAgentStatus(request):
+    def getAgentStatus(request: Any) -> Any:
         """
         The state of the agent at an address.
 
@@ -261,7 +268,7 @@ class IAgentProxyHandler(Interface):
         :returns: a LINEAGENTSTATUS; LINEAGENTSTATE_LOGGEDOFF where no agent is.
         """
 
-    def agentSpecific(request):
+    def agentSpecific(request: Any) -> Any:
         """
         Do what one of the handler's own extensions means.
 
@@ -270,7 +277,7 @@ class IAgentProxyHandler(Interface):
         :returns: the block's new content, bytes at most as long as Params, or None to leave it.
         """
 
-    def getAgentActivityList(request):
+    def getAgentActivityList(request: Any) -> Any:
         """
         The activities that can be set at an address.
 
@@ -278,7 +285,7 @@ class IAgentProxyHandler(Interface):
         :returns: a LINEAGENTACTIVITYLIST.
         """
 
-    def getAgentGroupList(request):
+    def getAgentGroupList(request: Any) -> Any:
         """
         The groups into which the agent may log on at an address.
 
@@ -297,7 +304,7 @@ class ICallCenterProxyHandler(Interface):
     ([MS-TRP] 2.2.6.28).  See the module's docstring for what all methods have in common.
     """
 
-    def createAgent(request):
+    def createAgent(request: Any) -> Any:
         """
         Make, or find, an agent.
 
@@ -305,7 +312,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: the HAGENT, an int from 1 to 0xFFFFFFFF; the same for the same agent.
         """
 
-    def setAgentMeasurementPeriod(request):
+    def setAgentMeasurementPeriod(request: Any) -> Any:
         """
         Set the period that an agent's statistics cover.
 
@@ -313,7 +320,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: None.
         """
 
-    def getAgentInfo(request):
+    def getAgentInfo(request: Any) -> Any:
         """
         State and statistics of an agent.
 
@@ -321,7 +328,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: a LINEAGENTINFO.
         """
 
-    def createAgentSession(request):
+    def createAgentSession(request: Any) -> Any:
         """
         Begin a session: an agent who serves one group at one address.
 
@@ -330,7 +337,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: the HAGENTSESSION, an int from 1 to 0xFFFFFFFF.
         """
 
-    def getAgentSessionList(request):
+    def getAgentSessionList(request: Any) -> Any:
         """
         The sessions of an agent.
 
@@ -338,7 +345,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: a LINEAGENTSESSIONLIST.
         """
 
-    def getAgentSessionInfo(request):
+    def getAgentSessionInfo(request: Any) -> Any:
         """
         State and statistics of a session.
 
@@ -346,7 +353,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: a LINEAGENTSESSIONINFO.
         """
 
-    def setAgentSessionState(request):
+    def setAgentSessionState(request: Any) -> Any:
         """
         Set the state of a session, the state after the next call, or both.
 
@@ -355,7 +362,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: None.
         """
 
-    def getQueueList(request):
+    def getQueueList(request: Any) -> Any:
         """
         The queues of a group.
 
@@ -363,7 +370,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: a LINEQUEUELIST.
         """
 
-    def setQueueMeasurementPeriod(request):
+    def setQueueMeasurementPeriod(request: Any) -> Any:
         """
         Set the period that a queue's statistics cover.
 
@@ -371,7 +378,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: None.
         """
 
-    def getQueueInfo(request):
+    def getQueueInfo(request: Any) -> Any:
         """
         The statistics of a queue.
 
@@ -379,7 +386,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: a LINEQUEUEINFO.
         """
 
-    def getGroupList(request):
+    def getGroupList(request: Any) -> Any:
         """
         All groups of the ACD.
 
@@ -387,7 +394,7 @@ class ICallCenterProxyHandler(Interface):
         :returns: a LINEAGENTGROUPLIST.
         """
 
-    def setAgentStateEx(request):
+    def setAgentStateEx(request: Any) -> Any:
         """
         Set the state of an agent, the state after the next call, or both.
 
@@ -412,7 +419,7 @@ class IPartialProxyHandler(Interface):
 class IProxyHandlerLifecycle(Interface):
     """A handler with something to open before its first request and to close after its last."""
 
-    def start():
+    def start() -> Any:
         """
         Open what the handler needs; called once, after all handlers are made.
 
@@ -422,7 +429,7 @@ class IProxyHandlerLifecycle(Interface):
         :returns: a Deferred of None.
         """
 
-    def stop():
+    def stop() -> Any:
         """
         Close everything; called once, when no request is outstanding any more.
 
@@ -433,7 +440,7 @@ class IProxyHandlerLifecycle(Interface):
 class IClientObserver(Interface):
     """A handler that wants to know which applications come and go."""
 
-    def clientOpened(client, line, principal):
+    def clientOpened(client: Any, line: ILine, principal: IPrincipal) -> None:
         """
         An application opened a line.
 
@@ -442,7 +449,7 @@ class IClientObserver(Interface):
         :param principal: the `IPrincipal` of its connection.
         """
 
-    def clientClosed(client, reason):
+    def clientClosed(client: Any, reason: str) -> None:
         """
         The application closed the line, detached, or was lost; its requests are ended already.
 
@@ -454,7 +461,7 @@ class IClientObserver(Interface):
 class IReloadable(Interface):
     """A handler that takes new options from a re-read configuration (SIGHUP) without a restart."""
 
-    def check(options):
+    def check(options: Mapping[str, Any]) -> None:
         """
         Look at new options without using them; the reload is refused as a whole if any is wrong.
 
@@ -462,7 +469,7 @@ class IReloadable(Interface):
         :raises tapiproxy.errors.HandlerArgumentError: what is wrong with them.
         """
 
-    def reload(options):
+    def reload(options: Mapping[str, Any]) -> None:
         """
         Use options that ``check`` has passed; ``host.lines`` is already the new one.
 
@@ -473,7 +480,7 @@ class IReloadable(Interface):
 class IControllable(Interface):
     """A handler that takes commands of the administrator, over the server's local socket."""
 
-    def controlVerbs():
+    def controlVerbs() -> Mapping[str, Callable[[dict[str, Any]], Any]]:
         """
         The commands that it takes; called once, when the handler has been made.
 

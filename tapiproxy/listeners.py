@@ -29,7 +29,7 @@ def serverEndpoint(reactor: Any, endpoint: str) -> Any:
             f"pip install {error.name.replace('_', '-') if error.name else ''}"
         ) from None
     try:
-        return serverFromString(reactor, endpoint)  # type: ignore[no-untyped-call]  # Twisted's
+        return serverFromString(reactor, endpoint)
     except (ValueError, TypeError, LookupError, OSError) as error:
         raise ListenerError(
             f"listen {endpoint!r} is no endpoint that can be used here ({error}); it should be "
