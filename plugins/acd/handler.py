@@ -84,13 +84,13 @@ class ACDHandler(AgentRequests, CallCenterRequests):
 
     def clientClosed(self, client: object, reason: str) -> None:
         """Whoever has no application any more is on his own from now."""
-        left = self.clients.pop(client, {})
-        held = {agent for agents in self.clients.values() for agent in agents}
         operation = self.operation
+        left = operation.clients.pop(client, {})
         if not left or not operation.open:
             return
-        now = operation.now()
+        now, held, agents = operation.now(), operation.attended(), operation.centre.model.agents
         for name in left:
-            if name not in held:
-                operation.centre.unattend(operation.centre.model.agents[name], now)
+            # What a failed commit has undone is not there any more.
+            if name not in held and name in agents:
+                operation.centre.unattend(agents[name], now)
         operation.commit(None)

@@ -192,7 +192,6 @@ class Model:
     :ivar sequence: how many events it has seen since the log began.
     :ivar onAddress: the live sessions by line and address.
     :ivar handles: how many handles were given out since the log began.
-    :ivar latest: the latest instant in the log.
     """
 
     agents: dict[str, Agent] = Factory(dict)
@@ -203,13 +202,11 @@ class Model:
     onAddress: dict[tuple[str, int], dict[int, Session]] = Factory(dict)
     sequence: int = 0
     handles: int = 0
-    latest: int = 0
     changed: Changed = Factory(Changed)
 
     def apply(self, event: events.Event) -> None:
         """Make an event part of the state; it is known to be possible."""
         self.sequence += 1
-        self.latest = max(self.latest, event.at)
         _APPLY[type(event)](self, event)
 
     def queue(self, dwQueueID: int) -> Queue:

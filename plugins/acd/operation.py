@@ -53,6 +53,7 @@ class Operation:
     :param site: the configuration.
     :param requestTypes: what the handler answers, for the host.
     :param epoch: what makes seconds since 1970 of the reactor's seconds; measured without it.
+    :ivar clients: the agents that each open line has logged on, the latest last.
     """
 
     _log = Logger(namespace="tapiproxy.acd")
@@ -76,6 +77,7 @@ class Operation:
         self._store: Store | None = None
         self._timers: dict[Callable[[], None], IDelayedCall] = {}
         self._stopping = False
+        self.clients: dict[object, dict[str, None]] = {}
         self.writer = Writer(host.reactor, self._lost)
 
     @property
@@ -205,12 +207,17 @@ class Operation:
 
         return self.writer.saved(sequence).addCallbacks(lambda _: value, lost)
 
+    def attended(self) -> set[str]:
+        """The agents for whom an application works."""
+        return {agent for agents in self.clients.values() for agent in agents}
+
     def useSite(self, site: Site) -> None:
         """Go on with a configuration that was read again."""
         before, self.site = self.site, site
         if self._centre is None:
             return
-        now = self.begin()
+        now = self.now()
+        self._centre.wake(now)
         self._centre.useSite(site, now)
         places = [
             (line.name, address.dwAddressID)
@@ -229,8 +236,11 @@ class Operation:
         self._centre.wake(now)
         self._centre.useSite(self.site, now)
         # After a restart there is no application yet: grace times that do not run begin now.
+        attended = self.attended()
         for agent in model.agents.values():
-            if agent.liveSessions():
+            if agent.id in attended:
+                self._centre.attend(agent, now)
+            elif agent.liveSessions():
                 self._centre.unattend(agent, now)
         self.commit(None)
         self._arm()

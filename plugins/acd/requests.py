@@ -23,17 +23,15 @@ class Requests:
 
     :param operation: the ACD in operation.
     :ivar pins: compares PINs.
-    :ivar clients: the agents that each open line has logged on, the latest last.
     """
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.pins = PINCheck.of(operation.host.reactor)
-        self.clients: dict[object, dict[str, None]] = {}
 
     def attend(self, request: proxyrequest.Arm, agent: Agent, now: int) -> None:
         """The request's client works for an agent from now on."""
-        agents = self.clients.setdefault(request.client, {})
+        agents = self.operation.clients.setdefault(request.client, {})
         agents.pop(agent.id, None)
         agents[agent.id] = None
         self.operation.centre.attend(agent, now)
@@ -69,8 +67,9 @@ class Requests:
         agents = self.operation.centre.model.agents
         return [
             agents[name]
-            for name in self.clients.get(request.client, {})
-            if mayUse(self.operation.site, agents[name], request.principal)
+            for name in self.operation.clients.get(request.client, {})
+            # What a failed commit has undone is not there any more.
+            if name in agents and mayUse(self.operation.site, agents[name], request.principal)
         ]
 
     def sessionsAt(self, request: proxyrequest.Arm, dwAddressID: int) -> list[Session]:
@@ -85,7 +84,7 @@ class Requests:
         here = model.atAddress(request.line.name, dwAddressID)
         if not here:
             raise TAPIError(lineerr.LINEERR_INVALADDRESSSTATE, "no agent is at the address")
-        own = self.clients.get(request.client, {})
+        own = self.operation.clients.get(request.client, {})
         usable = [
             session
             for session in here

@@ -23,7 +23,6 @@ def dump(model: Model) -> dict[str, Any]:
     return {
         "sequence": model.sequence,
         "handles": model.handles,
-        "latest": model.latest,
         "agents": [_dumpAgent(agent) for agent in model.agents.values()],
         "sessions": [asdict(session) for session in model.sessions.values()],
         "queues": [_dumpQueue(queue) for queue in model.queues.values()],
@@ -37,9 +36,7 @@ def load(written: Mapping[str, Any]) -> Model:
 
     :param written: what `dump` gave.
     """
-    model = Model(
-        sequence=written["sequence"], handles=written["handles"], latest=written["latest"]
-    )
+    model = Model(sequence=written["sequence"], handles=written["handles"])
     for values in written["agents"]:
         agent = _loadAgent(values)
         model.agents[agent.id] = model.byHandle[agent.hAgent] = agent

@@ -153,7 +153,7 @@ class Writer:
                 try:
                     result: object = job.run()
                 except Exception:  # noqa: BLE001  # handed over to whoever asked for it
-                    result = Failure()  # type: ignore[no-untyped-call]  # Twisted's
+                    result = Failure()
                 self._back(job.done, result)
 
     def _write(self, batches: list[_Batch]) -> None:

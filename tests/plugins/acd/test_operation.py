@@ -101,6 +101,26 @@ class FailingDisk(unittest.TestCase):
         self.desk.setSession(self.session, READY)
         self.assertEqual(self.desk.crash().state(self.session), READY)
 
+    def test_undoneAgent(self) -> None:
+        """An agent whose creation could not be written is nobody; his client may go in peace."""
+        self.fill()
+        self.assertRaises(TAPIError, self.desk.agent, "1002")
+        self.free()
+        self.desk.clock.advance(5)
+        self.assertEqual(self.desk.ask("getAgentGroupList", dwAddressID=1).List[0].Name, "Sales")
+        self.desk.handler.clientClosed(self.desk.client, "lost")
+        self.assertNotIn("1002", self.desk.handler.operation.centre.model.agents)
+
+    def test_stillAttended(self) -> None:
+        """Applications that are still there when the disk is back keep their agents attended."""
+        self.desk.setSession(self.session, READY)
+        self.fill()
+        self.assertRaises(TAPIError, self.desk.agent, "1002")
+        self.free()
+        self.desk.clock.advance(5)
+        self.desk.clock.advance(3600)
+        self.assertEqual(self.desk.state(self.session), READY)
+
     def test_triesAgain(self) -> None:
         """While the disk stays full, it is tried again every five seconds."""
         self.fill()
