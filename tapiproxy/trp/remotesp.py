@@ -13,11 +13,20 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from tapiproxy.dcerpc.interface import Receiver
+from tapiproxy.dcerpc import client
+from tapiproxy.dcerpc.interface import Interface, Receiver
 from tapiproxy.trp import idl
 from tapiproxy.trp.settings import Settings
 
-__all__ = ["Callback", "CallbackConnection", "Connector", "Machine", "connect", "parseMachine"]
+__all__ = [
+    "Callback",
+    "CallbackConnection",
+    "Connector",
+    "Machine",
+    "connect",
+    "parseMachine",
+    "tcpConnector",
+]
 
 #: Endpoints of one client that are tried: a client has one, or one for each network.
 _MAX_ENDPOINTS = 4
@@ -53,7 +62,11 @@ def parseMachine(pszMachine: str) -> Machine:
 
 
 class CallbackConnection(Protocol):
-    """A connection that is bound to remotesp; see ``tapiproxy.dcerpc.client``."""
+    """A connection that is bound to remotesp: `tapiproxy.dcerpc.client.ClientConnection`."""
+
+    @property
+    def littleEndian(self) -> bool:
+        """The byte order of the last answer."""
 
     def call(self, opnum: int, stub: bytes, deadline: float) -> Deferred[bytes]:
         """Call a method; the Deferred has the answer's stub."""
@@ -70,6 +83,16 @@ class CallbackConnection(Protocol):
 
 #: Connects and binds to remotesp: (host, port, seconds) -> connection.
 Connector = Callable[[str, int, float], Awaitable[CallbackConnection]]
+
+
+def tcpConnector(reactor: client.Reactor) -> Connector:
+    """
+    Make what connects to clients by TCP.
+
+    :param reactor: connections and time.
+    """
+    remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {})
+    return lambda host, port, seconds: client.connect(reactor, host, port, remotesp, seconds)
 
 
 class AttachRefused(Exception):
@@ -219,7 +242,7 @@ async def connect(
             answer = await connection.call(
                 idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), deadline - clock.seconds()
             )
-            reply = idl.decodeRemoteSPAttachReply(answer, 0, len(answer))
+            reply = idl.decodeRemoteSPAttachReply(answer, 0, len(answer), connection.littleEndian)
             if reply.result:
                 raise AttachRefused(f"RemoteSPAttach gave 0x{reply.result:08X}")
         except BaseException:

@@ -147,6 +147,7 @@ class FakeCallback:
     """
 
     CONTEXT = bytes(4) + b"remotesp context".ljust(16)
+    littleEndian = True
 
     def __init__(self) -> None:
         self.buffers: list[bytes] = []

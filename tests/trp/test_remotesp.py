@@ -2,10 +2,12 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import TimeoutError
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import TestCase
 
-from tapiproxy.trp.remotesp import Callback, Machine, parseMachine
+from tapiproxy.trp.remotesp import Callback, Machine, parseMachine, tcpConnector
 from tapiproxy.trp.settings import Settings
 from tests.trp.support import FakeCallback
 
@@ -33,6 +35,18 @@ class PszMachine(TestCase):
         machine = parseMachine(pszMachine)
         self.assertNotIn('"', machine.name)
         self.assertTrue(all(0 < port < 65536 for port in machine.ports))
+
+
+class Connecting(TestCase):
+    """tcpConnector."""
+
+    def test_address(self) -> None:
+        """It connects where it is told, and gives up in time."""
+        reactor = MemoryReactorClock()
+        connecting = tcpConnector(reactor)("192.0.2.1", 4711, 3.0)
+        self.assertEqual(reactor.tcpClients[0][:2], ("192.0.2.1", 4711))
+        reactor.advance(3)
+        self.failureResultOf(connecting, TimeoutError)
 
 
 class Sending(TestCase):
