@@ -85,12 +85,12 @@ class ACDHandler(AgentRequests, CallCenterRequests):
     def clientClosed(self, client: object, reason: str) -> None:
         """Whoever has no application any more is on his own from now."""
         operation = self.operation
-        left = operation.clients.pop(client, {})
+        left = operation.attendance.leave(client)
         if not left or not operation.open:
             return
-        now, held, agents = operation.now(), operation.attended(), operation.centre.model.agents
+        now, agents = operation.now(), operation.centre.model.agents
         for name in left:
             # What a failed commit has undone is not there any more.
-            if name not in held and name in agents:
+            if name in agents:
                 operation.centre.unattend(agents[name], now)
         operation.commit(None)

@@ -19,6 +19,7 @@ from tapiproxy.interfaces import ALL_LINES as EVERY_LINE
 from tapiproxy.interfaces import ILine, IProxyHost
 from tapiproxy.plugins.acd import snapshot
 from tapiproxy.plugins.acd.announcements import ALL_LINES, Announcements, News, siteNews
+from tapiproxy.plugins.acd.attendance import Attendance
 from tapiproxy.plugins.acd.centre import Centre
 from tapiproxy.plugins.acd.model import Model
 from tapiproxy.plugins.acd.site import Site
@@ -53,7 +54,7 @@ class Operation:
     :param site: the configuration.
     :param requestTypes: what the handler answers, for the host.
     :param epoch: what makes seconds since 1970 of the reactor's seconds; measured without it.
-    :ivar clients: the agents that each open line has logged on, the latest last.
+    :ivar attendance: which applications work for which agents.
     """
 
     _log = Logger(namespace="tapiproxy.acd")
@@ -77,7 +78,7 @@ class Operation:
         self._store: Store | None = None
         self._timers: dict[Callable[[], None], IDelayedCall] = {}
         self._stopping = False
-        self.clients: dict[object, dict[str, None]] = {}
+        self.attendance = Attendance()
         self.writer = Writer(host.reactor, self._lost)
 
     @property
@@ -207,10 +208,6 @@ class Operation:
 
         return self.writer.saved(sequence).addCallbacks(lambda _: value, lost)
 
-    def attended(self) -> set[str]:
-        """The agents for whom an application works."""
-        return {agent for agents in self.clients.values() for agent in agents}
-
     def useSite(self, site: Site) -> None:
         """Go on with a configuration that was read again."""
         before, self.site = self.site, site
@@ -236,9 +233,8 @@ class Operation:
         self._centre.wake(now)
         self._centre.useSite(self.site, now)
         # After a restart there is no application yet: grace times that do not run begin now.
-        attended = self.attended()
         for agent in model.agents.values():
-            if agent.id in attended:
+            if self.attendance.attends(agent.id):
                 self._centre.attend(agent, now)
             elif agent.liveSessions():
                 self._centre.unattend(agent, now)

@@ -31,9 +31,7 @@ class Requests:
 
     def attend(self, request: proxyrequest.Arm, agent: Agent, now: int) -> None:
         """The request's client works for an agent from now on."""
-        agents = self.operation.clients.setdefault(request.client, {})
-        agents.pop(agent.id, None)
-        agents[agent.id] = None
+        self.operation.attendance.join(request.client, agent.id)
         self.operation.centre.attend(agent, now)
 
     def agent(self, request: proxyrequest.Arm, hAgent: int) -> Agent:
@@ -67,7 +65,7 @@ class Requests:
         agents = self.operation.centre.model.agents
         return [
             agents[name]
-            for name in self.operation.clients.get(request.client, {})
+            for name in self.operation.attendance.of(request.client)
             # What a failed commit has undone is not there any more.
             if name in agents and mayUse(self.operation.site, agents[name], request.principal)
         ]
@@ -84,7 +82,7 @@ class Requests:
         here = model.atAddress(request.line.name, dwAddressID)
         if not here:
             raise TAPIError(lineerr.LINEERR_INVALADDRESSSTATE, "no agent is at the address")
-        own = self.operation.clients.get(request.client, {})
+        own = self.operation.attendance.of(request.client)
         usable = [
             session
             for session in here
