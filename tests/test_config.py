@@ -1,10 +1,12 @@
 """The configuration: what is read from it, and how it is refused."""
 
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tapiproxy import config, defaults
+from tapiproxy.assembly import allowedLimits
 from tapiproxy.configkeys import ConfigurationError, Limit
 from tests.folders import makeFolder
 
@@ -269,3 +271,30 @@ class FileTests(SynchronousTestCase):
     def test_large(self):
         """A file that cannot be a configuration is not read to its end."""
         self.assertIn("larger than", self.refused(b"#" * (16 * 1024 * 1024 + 1)))
+
+
+class DocumentationTests(SynchronousTestCase):
+    def setUp(self):
+        root = Path(__file__).resolve().parent.parent
+        self.text = (root / "docs" / "configuration.md").read_text("utf-8")
+
+    def test_keys(self):
+        """The documentation names every key that there is."""
+        tables = {"limits", "deadlines", "handlers", "lines"}
+        for key in (*config._ROOT, *config._HANDLER, *config._LINE):
+            wanted = f"[{key.name}" if key.name in tables else f"`{key.name}`"
+            self.assertIn(wanted, self.text)
+
+    def test_limits(self):
+        """The documentation names every limit with the default that it has."""
+        rows = set(re.findall(r"^\| `(\w+)` \| (\d+) \|", self.text, re.MULTILINE))
+        self.assertEqual(
+            rows, {(name, f"{limit.default:.0f}") for name, limit in allowedLimits().items()}
+        )
+
+    def test_example(self):
+        """The documentation's example is a configuration."""
+        [example] = re.findall(r"```toml\n(.*?)```", self.text, re.DOTALL)
+        read = config.parse(example, "docs", allowedLimits())
+        self.assertEqual([line.handler for line in read.lines], ["acd", "try"])
+        self.assertEqual(read.listen, (defaults.LISTEN,))
