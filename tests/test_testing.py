@@ -7,6 +7,7 @@ word for word where the words matter to its author.
 
 import contextlib
 import unittest
+from pathlib import Path
 from uuid import UUID
 
 from twisted.internet import defer, task
@@ -16,6 +17,9 @@ from zope.interface import implementer, verify
 
 from tapiproxy import interfaces
 from tapiproxy.errors import HandlerArgumentError, InvalidAgentID, InvalidPassword, TAPIError
+from tapiproxy.proxy.broker import Assignment, Broker
+from tapiproxy.proxy.host import ProxyHost
+from tapiproxy.proxy.lines import staticLine
 from tapiproxy.tapi import agentstructs as structs
 from tapiproxy.tapi import lineconstants, proxymessages
 from tapiproxy.testing import (
@@ -527,6 +531,83 @@ class ZooTests(SynchronousTestCase):
         self.assertSays(found, "test_getGroupList", "proxyMessage takes one of LINE_AGENTSTATUS")
 
 
+class HostBehaviour:
+    """What a handler may count on, of the fake host and of the server's own."""
+
+    def test_interface(self):
+        """The host keeps to IProxyHost."""
+        self.assertTrue(verify.verifyObject(interfaces.IProxyHost, self.host))
+
+    def test_message(self):
+        """A message of the handler reaches the line that it was sent for."""
+        message = proxymessages.LINE_AGENTSTATUS(0, 1)
+        self.host.proxyMessage(self.host.lines[1], message)
+        self.assertEqual(self.told(), [("b", message)])
+
+    def test_noMessage(self):
+        """What is none of the six messages is a TypeError, and reaches nobody."""
+        for wrong in (None, "LINE_REPLY", proxymessages.ProxyMessage()):
+            self.assertRaises(TypeError, self.host.proxyMessage, self.host.lines[0], wrong)
+        self.assertEqual(self.told(), [])
+
+    def test_otherLine(self):
+        """A line of another handler is a ValueError, for messages and availability alike."""
+        message = proxymessages.LINE_GROUPSTATUS(1)
+        self.assertRaises(ValueError, self.host.proxyMessage, FakeLine("c"), message)
+        self.assertRaises(ValueError, self.host.setAvailable, {4}, [FakeLine("c")])
+        self.assertEqual(self.told(), [])
+
+    def test_available(self):
+        """Availability is said of all lines, or of some; the last word counts."""
+        self.host.setAvailable({4})
+        self.host.setAvailable([], [self.host.lines[1]])
+        self.assertEqual((self.available("a"), self.available("b")), ({4}, set()))
+
+    def test_notProvided(self):
+        """A request type that the handler does not provide is a ValueError, and changes nothing."""
+        self.host.setAvailable({4})
+        self.assertRaises(ValueError, self.host.setAvailable, {4, 21})
+        self.assertEqual(self.available("a"), {4})
+
+
+class FakeHostTests(HostBehaviour, SynchronousTestCase):
+    def setUp(self):
+        self.host = FakeProxyHost(lines=(FakeLine("a"), FakeLine("b")))
+        self.host.handler = Good(self.host)
+
+    def told(self):
+        return [(line.name, message) for line, message in self.host.messages]
+
+    def available(self, name):
+        return self.host.available[name]
+
+
+class ServerHostTests(HostBehaviour, SynchronousTestCase):
+    def setUp(self):
+        self.broker = Broker()
+        self.broker.listen(self)
+        lines = staticLine("a", ("1",)), staticLine("b", ("2",)), staticLine("c", ("3",))
+        self.broker.assign(
+            Assignment(line=line, handler="other" if line.name == "c" else "zoo") for line in lines
+        )
+        self.messages = []
+        self.host = ProxyHost("zoo", self.broker, task.Clock(), Path(), {})
+        self.broker.addHandler("zoo", Good(self.host))
+
+    def proxyMessage(self, lines, message):
+        self.messages.extend((line.name, message) for line in lines)
+
+    def proxyStatusChanged(self, line, changes):
+        pass
+
+    def told(self):
+        return self.messages
+
+    def available(self, name):
+        [line] = [line for line in self.host.lines if line.name == name]
+        return set(self.broker.service(line).requestTypes())
+
+
 class FakeTests(SynchronousTestCase):
     def test_interfaces(self):
         """The fakes keep to the interfaces that they stand in for."""
@@ -534,24 +615,8 @@ class FakeTests(SynchronousTestCase):
             (interfaces.IPrincipal, FakePrincipal()),
             (interfaces.IAddress, FakeAddress(0, "1000")),
             (interfaces.ILine, FakeLine()),
-            (interfaces.IProxyHost, FakeProxyHost()),
         ):
             self.assertTrue(verify.verifyObject(interface, fake))
-
-    def test_host(self):
-        """The host keeps messages and availability in order, and refuses what is not its own."""
-        first, second = FakeLine("a"), FakeLine("b")
-        host = FakeProxyHost(lines=(first, second))
-        message = proxymessages.LINE_GROUPSTATUS(1)
-        host.proxyMessage(second, message)
-        self.assertEqual(host.messages, [(second, message)])
-        host.setAvailable({4})
-        host.setAvailable([], [second])
-        self.assertEqual(host.available, {"a": {4}, "b": frozenset()})
-        self.assertRaises(ValueError, host.proxyMessage, FakeLine("c"), message)
-        self.assertRaises(TypeError, host.proxyMessage, first, None)
-        self.assertRaises(ValueError, host.setAvailable, {21})
-        self.assertRaises(ValueError, host.setAvailable, {4}, [FakeLine("c")])
 
     def test_dataDirectory(self):
         """The host's data directory is there, and goes with the host."""
