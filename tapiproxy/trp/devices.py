@@ -8,8 +8,7 @@ end, a removed one leaves a hole.
 
 from attrs import field, frozen
 
-from tapiproxy.interfaces import ILine, IPrincipal
-from tapiproxy.trp.proxies import LineProvider
+from tapiproxy.interfaces import ILine, ILineProvider, IPrincipal
 
 __all__ = ["Changes", "Devices"]
 
@@ -37,7 +36,7 @@ class Devices:
 
     __slots__ = ("_lines", "_principal")
 
-    def __init__(self, provider: LineProvider, principal: IPrincipal) -> None:
+    def __init__(self, provider: ILineProvider, principal: IPrincipal) -> None:
         self._principal = principal
         self._lines: list[ILine | None] = list(self._visible(provider))
 
@@ -61,7 +60,7 @@ class Devices:
                 return dwDeviceID
         return None
 
-    def follow(self, provider: LineProvider) -> Changes:
+    def follow(self, provider: ILineProvider) -> Changes:
         """
         Take over the lines of a new provider.
 
@@ -80,5 +79,5 @@ class Devices:
         self._lines.extend(visible.values())
         return Changes(tuple(range(first, len(self._lines))), tuple(removed))
 
-    def _visible(self, provider: LineProvider) -> list[ILine]:
+    def _visible(self, provider: ILineProvider) -> list[ILine]:
         return [line for line in provider.lines() if provider.visibleTo(line, self._principal)]

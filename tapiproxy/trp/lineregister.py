@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
-from tapiproxy.interfaces import ILine
+from tapiproxy.interfaces import ILine, ILineProvider
 from tapiproxy.tapi.lineconstants import LINEDEVSTATE_CLOSE, LINEDEVSTATE_OPEN
 from tapiproxy.trp.events import LINE_LINEDEVSTATE, Event
-from tapiproxy.trp.proxies import Broker, LineProvider
+from tapiproxy.trp.proxies import Broker
 
 if TYPE_CHECKING:
     from tapiproxy.trp.delivery import Delivery
@@ -30,7 +30,7 @@ class LineRegister:
     :param clock: for the next turn of the reactor, in which events are sent.
     """
 
-    def __init__(self, clock: IReactorTime, provider: LineProvider, broker: Broker) -> None:
+    def __init__(self, clock: IReactorTime, provider: ILineProvider, broker: Broker) -> None:
         self.provider = provider
         self.broker = broker
         self._clock = clock

@@ -11,12 +11,6 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from tapiproxy.interfaces import ILine, IPrincipal
-from tapiproxy.tapi.linestructs import (
-    LINEADDRESSCAPS,
-    LINEADDRESSSTATUS,
-    LINEDEVCAPS,
-    LINEDEVSTATUS,
-)
 from tapiproxy.tapi.proxymessages import ProxyMessage
 from tapiproxy.trp.events import LINE_PROXYSTATUS
 from tapiproxy.trp.pending import Service
@@ -24,7 +18,6 @@ from tapiproxy.trp.pending import Service
 __all__ = [
     "Broker",
     "ClientToken",
-    "LineProvider",
     "Listener",
     "ProxyService",
     "RequestContext",
@@ -121,28 +114,6 @@ class ProxyService(Service, Protocol):
 
     def requestTypes(self) -> tuple[int, ...]:
         """Name what it answers now, LINEPROXYREQUEST_Constants in ascending order."""
-
-
-class LineProvider(Protocol):
-    """`tapiproxy.interfaces.ILineProvider`, with types."""
-
-    def lines(self) -> tuple[ILine, ...]:
-        """All lines, in the order of their device identifiers."""
-
-    def visibleTo(self, line: Any, principal: IPrincipal) -> bool:
-        """Whether the principal may see the line."""
-
-    def devCaps(self, line: Any, version: int) -> LINEDEVCAPS:
-        """The capabilities of a line."""
-
-    def addressCaps(self, line: Any, dwAddressID: int, version: int) -> LINEADDRESSCAPS:
-        """The capabilities of one address."""
-
-    def addressStatus(self, line: Any, dwAddressID: int) -> LINEADDRESSSTATUS:
-        """The state of one address now."""
-
-    def devStatus(self, line: Any) -> LINEDEVSTATUS:
-        """The state of a line now."""
 
 
 class Listener(Protocol):

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapiproxy.dcerpc.interface import Connection, Interface
-from tapiproxy.interfaces import ILine, IPrincipal
+from tapiproxy.interfaces import ILine, ILineProvider, IPrincipal
 from tapiproxy.tapi.lineconstants import LINEDEVSTATE_REINIT
 from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
 from tapiproxy.tapi.proxymessages import ProxyMessage
@@ -28,7 +28,7 @@ from tapiproxy.trp.events import LINE_CREATE, LINE_LINEDEVSTATE, LINE_PROXYSTATU
 from tapiproxy.trp.lineregister import LineRegister
 from tapiproxy.trp.pending import CLOSED, FORCED, HANDLER_REMOVED, LOST, Outcomes, Service
 from tapiproxy.trp.principals import NOBODY
-from tapiproxy.trp.proxies import Broker, LineProvider
+from tapiproxy.trp.proxies import Broker
 from tapiproxy.trp.remotesp import Callback, Connector, Machine, connect, parseMachine
 from tapiproxy.trp.requests import names
 from tapiproxy.trp.session import Client, LineApp, newClient
@@ -67,7 +67,7 @@ class TelephonyServer:
     def __init__(
         self,
         clock: IReactorTime,
-        provider: LineProvider,
+        provider: ILineProvider,
         broker: Broker,
         connector: Connector,
         settings: Settings | None = None,
@@ -282,7 +282,7 @@ class TelephonyServer:
 
     # What the administrator does
 
-    def linesChanged(self, provider: LineProvider) -> None:
+    def linesChanged(self, provider: ILineProvider) -> None:
         """
         Take over the lines of a re-read configuration.
 

@@ -11,6 +11,7 @@ from attrs import define
 from twisted.internet.interfaces import IReactorTime
 
 from tapiproxy.interfaces import ILine, IPrincipal
+from tapiproxy.tapi.linestructs import LINEDEVCAPS
 from tapiproxy.tapi.versions import TAPI_3_1
 from tapiproxy.trp import events, pending
 from tapiproxy.trp.completions import encode
@@ -248,7 +249,8 @@ class Client:
 
     def mediaModes(self, line: ILine) -> int:
         """Tell the media modes that a line can be opened for."""
-        return self.register.provider.devCaps(line, TAPI_3_1).dwMediaModes
+        caps: LINEDEVCAPS = self.register.provider.devCaps(line, TAPI_3_1)
+        return caps.dwMediaModes
 
     def device(self, message: Any) -> ILine | None:
         """Find the line that a request means by hLineApp and dwDeviceID; None for none."""
