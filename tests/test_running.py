@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tapiproxy import assembly, config, handlers, interfaces, running
-from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.plugins.fixed import FixedHandler
@@ -257,14 +256,6 @@ class StartTests(RunningCase):
         self.assertEqual(
             [handler.host.dataDirectory for handler in self.zoo.made.values()],
             [self.folder / "data" / "handlers" / name for name in ("one", "two")],
-        )
-
-    def test_sameIdentifier(self):
-        """Lines whose permanent identifiers collide are refused in words, both named."""
-        self.patch(assembly.StaticLine, "dwPermanentLineID", 7)
-        refused = self.assertRaises(ConfigurationError, self.make, TWO)
-        self.assertIn(
-            "site.toml: the lines 'a' and 'b' have one permanent identifier", str(refused)
         )
 
 
