@@ -497,7 +497,12 @@ class IControllable(Interface):
 
 
 class IDemonstration(Interface):
-    """A handler that may be a demonstration: made-up agents with PINs that everybody knows."""
+    """
+    A handler that may be a demonstration: made-up agents with PINs that everybody knows.
+
+    Before a reload gives it other options, ``makeHandler`` is called with them once more, to see
+    whether that one would be a demonstration; it is never started.
+    """
 
     demo = Attribute(
         "Whether it is one now.  A server that listens beyond loopback does not start with it, and "

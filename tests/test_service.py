@@ -1,6 +1,8 @@
 """Options of ``twistd tapiproxy``, and what makeService makes of them."""
 
+import atexit
 import io
+import os
 import sys
 
 from twisted.application.service import IService, IServiceMaker
@@ -200,3 +202,16 @@ class MakeServiceTests(OptionsCase):
         """After a refusal the data directory is free again."""
         self.refusal("--handler", "acd:x")
         self.make()
+
+
+class GiveUpTests(TestCase):
+    def test_exitCode(self):
+        """A start that fails stops the reactor, and the process ends with 1 when twistd is done."""
+        registered, exits = [], []
+        self.patch(atexit, "register", registered.append)
+        self.patch(os, "_exit", exits.append)
+        reactor = ServiceReactor()
+        service._giveUp(reactor)
+        self.assertEqual((reactor.stopped, exits), (1, []))
+        registered[0]()
+        self.assertEqual(exits, [1])
