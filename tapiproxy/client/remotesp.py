@@ -36,14 +36,14 @@ class RemoteSP:
 
     :ivar interface: what a DCE/RPC server is to offer.
     :ivar attached: fires when the server's call-back has come.
-    :ivar detached: fires when RemoteSPDetach has been called.
+    :ivar detached: fires when RemoteSPDetach has been called, or its connection has gone.
     """
 
     def __init__(
         self,
         server: str,
         deliver: Callable[[bytes, int, int], None],
-        lost: Callable[[], None],
+        lost: Callable[[], object],
     ) -> None:
         self._server = server
         self._deliver = deliver
@@ -97,9 +97,10 @@ class RemoteSP:
         return idl.encodeRemoteSPDetachReply()
 
     def _fire(self, waited: "Deferred[None]") -> None:
-        # Nobody may wait any more: a deadline has cancelled it.
+        # Fired already, or nobody waits any more: a deadline has cancelled it.
         if not waited.called:
             waited.callback(None)
 
     def _runDown(self) -> None:
+        self._fire(self.detached)
         self._lost()

@@ -6,17 +6,19 @@ when, and with which handles, is `telephony`'s and `line`'s.  [MS-TRP] 3.2, 3.3.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar, cast
 
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from tapiproxy.client.admission import Admission
 from tapiproxy.client.errors import (
+    AttachRefused,
     BadAnswer,
     BadValue,
     CallFailed,
@@ -28,6 +30,7 @@ from tapiproxy.client.errors import (
 from tapiproxy.client.observing import EventReceiver, Observer, Passed
 from tapiproxy.client.outstanding import Awaited, Outstanding
 from tapiproxy.client.room import FIRST_ROOM, MAXIMUM_ROOM, returnedSize, roomOf
+from tapiproxy.dcerpc.client import AssociationFailed
 from tapiproxy.dcerpc.interface import Fault
 from tapiproxy.tapi.proxymessages import LINE_AGENTSPECIFIC
 from tapiproxy.trp import completions, events, idl
@@ -45,6 +48,10 @@ _log = Logger()
 _Content = TypeVar("_Content")
 _Request = TypeVar("_Request", bound=Request)
 
+#: lProcessID of a client that uses telephony devices.
+CONTROL_DEVICES = -1
+#: A computer's name in DNS has at most this many characters.
+LONGEST_NAME = 255
 #: 2.2.5.2: the context handle is being torn down.  The one error that is a positive number.
 TAPIERR_INVALRPCCONTEXT = 0xF101
 #: A list may grow between two tries, but not for ever.
@@ -71,6 +78,10 @@ class Deadlines:
 
 class TapsrvConnection(Protocol):
     """What a session needs of the connection to tapsrv."""
+
+    @property
+    def littleEndian(self) -> bool:
+        """The byte order of the last answer's stub."""
 
     def call(self, opnum: int, stub: bytes, deadline: float) -> "Deferred[bytes]":
         """Call an operation; the answer's stub, or Fault, or what ended the connection."""
@@ -133,10 +144,14 @@ class ClientSession:
     def _forget(self, waiting: "Deferred[ClientError]") -> None:
         self._waiting.remove(waiting)
 
-    def end(self, reason: ClientError) -> None:
-        """End the session: what is outstanding fails, once; a second end changes nothing."""
+    def end(self, reason: ClientError) -> ClientError:
+        """
+        End the session: what is outstanding fails, once; a second end changes nothing.
+
+        :returns: why it is over, the reason of the first end.
+        """
         if self._ended is not None:
-            return
+            return self._ended
         self._ended = reason
         self.phContext = idl.NO_CONTEXT
         self._connection.close()
@@ -144,6 +159,7 @@ class ClientSession:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(reason)
+        return reason
 
     # Requests
 
@@ -160,10 +176,13 @@ class ClientSession:
         except Fault as fault:
             raise CallFailed(fault.status) from None
         except DeferredTimeout:
-            # What the server would say later belongs to nobody: the connection is of no more use.
-            reason = NoAnswer(f"the server did not answer a call within {self.deadlines.call:g} s")
-        self.end(reason)
-        raise reason
+            # Until it answers it takes no other call: the connection is of no more use.
+            reason: ClientError = NoAnswer(
+                f"the server did not answer a call within {self.deadlines.call:g} s"
+            )
+        except (AssociationFailed, ConnectionClosed) as error:
+            reason = ConnectionEnded(f"the connection to the server ended: {error}")
+        raise self.end(reason)
 
     async def now(self, packet: _Request, version: int = EVERY_VERSION) -> Reply[_Request]:
         """
@@ -203,7 +222,9 @@ class ClientSession:
             idl.ClientRequest, idl.encodeClientRequest(self.phContext, pBuffer, room)
         )
         with _malformed("ClientRequest"):
-            begin, size = idl.decodeClientRequestReply(stub, 0, len(stub))
+            begin, size = idl.decodeClientRequestReply(
+                stub, 0, len(stub), self._connection.littleEndian
+            )
             if not 4 <= size <= room:
                 raise DecodeError(BADVALUE, "plUsedSize", "dword", f"{size} of {room}")
         return stub[begin : begin + size]
@@ -319,14 +340,44 @@ class ClientSession:
         assert isinstance(value, cls)
         return value
 
-    async def detach(self) -> None:
-        """Call ClientDetach (3.1.4.3); the context handle is void, whatever comes back."""
+    async def attach(self, machine: str, port: int) -> None:
+        """
+        Call ClientAttach (3.1.4.1) for the push model.
+
+        :param machine: the name of this machine.
+        :param port: where its remotesp endpoint listens.
+        :raises AttachRefused: the server does not want us.
+        """
+        name = "".join(c if c.isascii() and c.isprintable() and c != '"' else "-" for c in machine)
+        self._show(Passed(True, "ClientAttach"))
+        stub = await self.call(
+            idl.ClientAttach,
+            idl.encodeClientAttach(
+                CONTROL_DEVICES, "", f'{name[:LONGEST_NAME]}"ncacn_ip_tcp"{port}"'
+            ),
+        )
+        with _malformed("ClientAttach"):
+            reply = idl.decodeClientAttachReply(stub, 0, len(stub), self._connection.littleEndian)
+        self._show(Passed(False, "ClientAttach", None, reply.result))
+        if reply.result:
+            raise AttachRefused(reply.result)
+        self.phContext = reply.phContext
+
+    async def detach(self, detached: "Deferred[None]") -> None:
+        """
+        Call ClientDetach (3.1.4.3); the context handle is void, whatever comes back.
+
+        :param detached: fires when the server has called RemoteSPDetach, which it does after its
+            answer; one that does not is not waited for long.
+        """
         phContext, self.phContext = self.phContext, idl.NO_CONTEXT
         self._show(Passed(True, "ClientDetach"))
         stub = await self.call(idl.ClientDetach, idl.encodeClientDetach(phContext))
         with _malformed("ClientDetach"):
-            idl.decodeClientDetachReply(stub, 0, len(stub))
+            idl.decodeClientDetachReply(stub, 0, len(stub), self._connection.littleEndian)
         self._show(Passed(False, "ClientDetach", None, 0))
+        with suppress(DeferredTimeout):
+            await detached.addTimeout(self.deadlines.detach, self._clock)
 
     # Lines and events
 

@@ -47,11 +47,14 @@ class TelephonyClient:
 
     It has at most one registration (HLINEAPP) at a time.
 
+    :param detached: fires when the server has called RemoteSPDetach.
+
     :ivar session: what carries the requests.
     """
 
-    def __init__(self, session: ClientSession) -> None:
+    def __init__(self, session: ClientSession, detached: "Deferred[None]") -> None:
         self.session = session
+        self._detached = detached
         self._hLineApp = TAPI_NO_DATA
 
     @property
@@ -267,7 +270,7 @@ class TelephonyClient:
 
     async def _detach(self) -> None:
         try:
-            await self.session.detach()
+            await self.session.detach(self._detached)
         finally:
             self.session.end(ConnectionEnded("this client has detached"))
 

@@ -36,6 +36,8 @@ class FakeConnection:
     :ivar held: Deferreds of calls that `answer` has left open by returning None.
     """
 
+    littleEndian = True
+
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.rooms: list[int] = []
@@ -102,7 +104,8 @@ class Attached:
             lambda event, hRemoteLine: self.events.append((event, hRemoteLine)),
             observer=self.passed.append,
         )
-        self.client = TelephonyClient(self.session)
+        self.detached: Deferred[None] = Deferred()
+        self.client = TelephonyClient(self.session, self.detached)
 
     def open(self) -> Any:
         """Initialize and open a line."""

@@ -306,10 +306,20 @@ class Ending(TestCase):
         self.assertEqual(self.attached.events, [(LINE_CLOSE(), self.line.hRemoteLine)])
 
     def test_detach(self) -> None:
-        """ClientDetach ends the session; the context handle is not used again."""
-        self.successResultOf(self.attached.client.detach())
+        """ClientDetach, then RemoteSPDetach: the session is over, the handle not used again."""
+        done = self.attached.client.detach()
+        self.assertNoResult(done)
+        self.attached.detached.callback(None)
+        self.successResultOf(done)
         self.assertIsInstance(self.attached.session.ended, ConnectionEnded)
         self.assertEqual(self.attached.session.phContext, idl.NO_CONTEXT)
+
+    def test_detachWithoutAnswer(self) -> None:
+        """A server that never calls RemoteSPDetach is not waited for beyond the deadline."""
+        done = self.attached.client.detach()
+        self.attached.clock.advance(self.attached.session.deadlines.detach)
+        self.successResultOf(done)
+        self.assertIsInstance(self.attached.session.ended, ConnectionEnded)
 
 
 AGENT_STATUS = LINE_AGENTSTATUSEX(hAgent=H_AGENT, dwAgentStatus=2, dwAgentState=2)
