@@ -8,7 +8,7 @@ calls are in `traffic`.
 """
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from attrs import Factory, define
 
@@ -280,22 +280,33 @@ class Centre:
         """When `wake` may have something to do again."""
         return self._deadlines[0][0] if self._deadlines else None
 
-    def useSite(self, site: Site, now: int) -> None:
+    def useSite(self, site: Site, places: Container[tuple[str, int]], now: int) -> None:
         """
         Go on with another configuration.
 
-        What it has no place for any more ends: a removed agent's sessions, a removed group's, an
-        agent's in a group that is no longer his.  Calls are finished first.
+        What it has no place for any more ends: sessions of a removed agent, of a removed group, of
+        an agent in a group that is no longer his, at an address that is gone.  Calls are finished
+        first.  A measurement period that reaches further back than the log becomes shorter.
+
+        :param places: the addresses that there are, as line name and dwAddressID.
         """
         self.site = site
         self._watchAll()
         for session in list(self.model.sessions.values()):
-            if not session.live:
-                continue
-            settings = self.site.agents.get(session.agent)
+            settings = site.agents.get(session.agent)
             group = self.groupOf(session)
-            if settings is None or group is None or group not in settings.groups:
+            misplaced = (session.line, session.address) not in places
+            homeless = settings is None or group is None or group not in settings.groups
+            if session.live and (misplaced or homeless):
                 self._logOut(session, now)
+        longest = site.retention // 1000
+        for agent in self.model.agents.values():
+            if agent.period > longest:
+                at = max(now, agent.latest)
+                self.record(events.AgentPeriodSet(at, agent.id, longest))
+        for queue in list(self.model.queues.values()):
+            if queue.period > longest:
+                self.record(events.QueuePeriodSet(now, queue.dwQueueID, longest))
 
     def watchCall(self, call: str) -> None:
         """A call began: it will not last for ever."""

@@ -213,14 +213,9 @@ class Operation:
         before, self.site = self.site, site
         if self._centre is None:
             return
-        now = self.now()
+        now, places = self.now(), self._places()
         self._centre.wake(now)
-        self._centre.useSite(site, now)
-        places = [
-            (line.name, address.dwAddressID)
-            for line in self.host.lines
-            for address in line.addresses
-        ]
+        self._centre.useSite(site, places, now)
         self.commit(None, *siteNews(before, site, self._centre, places))
         self._arm()
 
@@ -231,7 +226,7 @@ class Operation:
         self._announcements = Announcements.after(self._centre)
         now = self.now()
         self._centre.wake(now)
-        self._centre.useSite(self.site, now)
+        self._centre.useSite(self.site, self._places(), now)
         # After a restart there is no application yet: grace times that do not run begin now.
         for agent in model.agents.values():
             if self.attendance.attends(agent.id):
@@ -240,6 +235,14 @@ class Operation:
                 self._centre.unattend(agent, now)
         self.commit(None)
         self._arm()
+
+    def _places(self) -> list[tuple[str, int]]:
+        """Every address of every line, as line name and dwAddressID."""
+        return [
+            (line.name, address.dwAddressID)
+            for line in self.host.lines
+            for address in line.addresses
+        ]
 
     def _tell(self, news: list[News], sequence: int) -> None:
         if not news:

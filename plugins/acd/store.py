@@ -113,10 +113,21 @@ class Store:
             self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?)", rows)
 
     def load(self) -> Model:
-        """The model: the fold of everything that is kept."""
-        model = self._snapshot(_CHECKPOINT) or self.base()
-        for event in self.events(model.sequence):
-            model.apply(event)
+        """
+        The model: the fold of everything that is kept.
+
+        :raises StoreError: an event cannot be read, or does not fit those before it.
+        """
+        model = Model()
+        try:
+            model = self._snapshot(_CHECKPOINT) or self.base()
+            for event in self.events(model.sequence):
+                model.apply(event)
+        except (KeyError, TypeError, ValueError, sqlite3.Error) as error:
+            raise StoreError(
+                f"the log is damaged, or of a later version, near event {model.sequence}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
         model.takeChanged()
         return model
 

@@ -29,7 +29,7 @@ from tapiproxy.tapi.lineerr import (
     LINEERR_INVALPARAM,
 )
 from tapiproxy.tapi.proxymessages import LINE_AGENTSTATUS, LINE_GROUPSTATUS, LINE_QUEUESTATUS
-from tapiproxy.testing import FakeClient, FakeProxyHost, makeRequest
+from tapiproxy.testing import FakeClient, FakeLine, FakeProxyHost, makeRequest
 from tests.plugins.acd.support import OPTIONS, SALES, SUPPORT, Desk, result
 
 
@@ -296,6 +296,24 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.desk.state(self.sales), 8)
         self.desk.clock.advance(2)
         self.assertEqual(self.desk.state(self.sales), NOTREADY)
+
+    def test_removedAddress(self) -> None:
+        """A session at an address that its line has no more ends."""
+        self.desk.host.lines = (FakeLine(),)
+        self.reload()
+        states = (self.desk.state(self.sales), self.desk.state(self.support))
+        self.assertEqual(states, (NOTREADY, ENDED))
+
+    def test_shorterRetention(self) -> None:
+        """Measurement periods are shortened to what the log will keep."""
+        week = 7 * 86400
+        self.desk.ask("setAgentMeasurementPeriod", hAgent=self.hAgent, dwMeasurementPeriod=week)
+        self.desk.ask("setQueueMeasurementPeriod", dwQueueID=11, dwMeasurementPeriod=week)
+        self.options["retention_days"] = 2
+        self.reload()
+        info = self.desk.ask("getAgentInfo", hAgent=self.hAgent)
+        self.assertEqual(info.dwMeasurementPeriod, 2 * 86400)
+        self.assertEqual(self.desk.ask("getQueueInfo", dwQueueID=11).dwMeasurementPeriod, 2 * 86400)
 
     def test_check(self) -> None:
         """Options that are wrong are refused by check."""

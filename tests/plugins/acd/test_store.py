@@ -110,6 +110,14 @@ class StoreTests(unittest.TestCase):
         error = self.assertRaises(StoreError, Store, self.directory / "nowhere")
         self.assertIn("nowhere", str(error))
 
+    def test_damaged(self) -> None:
+        """An event that cannot be read is named by its number."""
+        self.store.append(1, HISTORY)
+        for wrong in ("kind = 'CallTeleported'", "body = '[1'", "body = '[]'"):
+            self.store._connection.execute(f"UPDATE event SET {wrong} WHERE sequence = 9")
+            error = self.assertRaises(StoreError, self.store.load)
+            self.assertIn("near event 8", str(error))
+
     def test_key(self) -> None:
         """The secret of the handles stays the same."""
         key = self.store.key
