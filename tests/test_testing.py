@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 from uuid import UUID
 
-from twisted.internet import defer, task
+from twisted.internet import defer, reactor, task, threads
 from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer, verify
@@ -183,6 +183,26 @@ class Factory:
 AGENT = KnownAgent(AgentID="1001", AgentPIN="1234", strict=True)
 
 GoodTests = makeProxyHandlerTests(Factory(Good), provides=BOTH, agent=AGENT)
+
+
+class Threaded(Good):
+    """A handler that answers from a thread, and so needs the real reactor."""
+
+    def start(self):
+        return threads.deferToThreadPool(
+            self.host.reactor, self.host.reactor.getThreadPool(), lambda: None
+        )
+
+    def createAgent(self, request):
+        if (request.AgentID, request.AgentPIN) != ("1001", "1234"):
+            raise InvalidAgentID
+        pool = self.host.reactor.getThreadPool()
+        return threads.deferToThreadPool(self.host.reactor, pool, lambda: 1001)
+
+
+ThreadedTests = makeProxyHandlerTests(
+    Factory(Threaded), provides=BOTH, agent=AGENT, makeReactor=lambda: reactor
+)
 
 
 class ZooTests(SynchronousTestCase):
