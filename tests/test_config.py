@@ -275,8 +275,8 @@ class FileTests(SynchronousTestCase):
 
 class DocumentationTests(SynchronousTestCase):
     def setUp(self):
-        root = Path(__file__).resolve().parent.parent
-        self.text = (root / "docs" / "configuration.md").read_text("utf-8")
+        self.root = Path(__file__).resolve().parent.parent
+        self.text = (self.root / "docs" / "configuration.md").read_text("utf-8")
 
     def test_keys(self):
         """The documentation names every key that there is."""
@@ -298,3 +298,10 @@ class DocumentationTests(SynchronousTestCase):
         read = config.parse(example, "docs", allowedLimits())
         self.assertEqual([line.handler for line in read.lines], ["acd", "try"])
         self.assertEqual(read.listen, (defaults.LISTEN,))
+
+    def test_readme(self):
+        """The README's example is a configuration."""
+        readme = (self.root / "README.md").read_text("utf-8")
+        [example] = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+        [line] = config.parse(example, "README", allowedLimits()).lines
+        self.assertEqual(line.addresses, ("2001", "2002"))

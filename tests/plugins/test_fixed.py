@@ -1,5 +1,6 @@
 """The fixed handler: the kit, what it answers, and the README's copy of it."""
 
+from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -80,3 +81,12 @@ class FixedTests(SynchronousTestCase):
         error = self.assertRaises(TAPIError, self.session, agent, uuid4())
         self.assertEqual(error.code, LINEERR_INVALAGENTGROUP)
         self.assertEqual(self.host.messages, [])
+
+
+class ReadmeTests(SynchronousTestCase):
+    def test_whole(self):
+        """The README shows this handler whole, as it is."""
+        root = Path(__file__).resolve().parent.parent.parent
+        readme = (root / "README.md").read_text("utf-8")
+        source = (root / "plugins" / "fixed.py").read_text("utf-8")
+        self.assertIn(f"```python\n{source}```\n", readme)
