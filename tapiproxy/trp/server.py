@@ -1,8 +1,8 @@
 """
 The telephony server: who is attached, and what happens to all of them at once.  [MS-TRP] 3.1.1
 
-Attaching with its call-back, clients that go, a reload's lines, closing by the server, draining,
-and the figures for ``tapiproxy status``.
+Clients that come and go, a reload's lines, closing by the server, draining, and the figures for
+``tapiproxy status``.
 """
 
 from collections import Counter
@@ -14,40 +14,27 @@ from attrs import asdict
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from tapiproxy.dcerpc.interface import Connection, Interface
 from tapiproxy.interfaces import ILine, ILineProvider, IPrincipal
 from tapiproxy.tapi.lineconstants import LINEDEVSTATE_REINIT
-from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
 from tapiproxy.tapi.proxymessages import ProxyMessage
 from tapiproxy.tapi.versions import TAPI_1_4
 from tapiproxy.trp import idl
+from tapiproxy.trp.attaching import MAX_NAME, Attaching, hostOf
 from tapiproxy.trp.delivery import DeliveryCounts
 from tapiproxy.trp.events import LINE_CREATE, LINE_LINEDEVSTATE, LINE_PROXYSTATUS, LINE_REMOVE
 from tapiproxy.trp.lineregister import LineRegister
 from tapiproxy.trp.pending import CLOSED, FORCED, HANDLER_REMOVED, LOST, Outcomes, Service
 from tapiproxy.trp.principals import NOBODY
 from tapiproxy.trp.proxies import Broker
-from tapiproxy.trp.remotesp import Callback, Connector, Machine, connect, parseMachine
+from tapiproxy.trp.remotesp import Callback, Connector, Machine
 from tapiproxy.trp.requests import names
 from tapiproxy.trp.session import Client, LineApp, newClient
 from tapiproxy.trp.settings import Settings
 from tapiproxy.trp.tapsrv import Attached, makeInterface
 
 __all__ = ["TelephonyServer"]
-
-# 3.1.4.1, lProcessID, as unsigned numbers, and what phAsyncEventsEvent answers.
-_REMOTE = 0xFFFFFFFF
-_ADMINISTRATION = 0xFFFFFFFD
-_EVENT_REMOTE = 0xA5C369A5  # NegotiateAPIVersionForAllDevices is served
-_EVENT_ADMINISTRATION = 0x64646464  # a 64-bit platform
-
-#: 3.1.4.1: administration is asked for by who may not.
-_NOT_ADMINISTRATOR = -19
-
-#: Characters of a machine's name in the log: a computer's name has at most 255.
-_MAX_NAME = 255
 
 
 class TelephonyServer:
@@ -73,23 +60,22 @@ class TelephonyServer:
         settings: Settings | None = None,
     ) -> None:
         self._clock = clock
-        self._connector = connector
         self._settings = settings or Settings()
         self._register = LineRegister(clock, provider, broker)
         self._outcomes = Outcomes()
         self._counts = DeliveryCounts()
         self._unserved: Counter[int] = Counter()
         self._callbacks: dict[Client, Callback] = {}
-        self._connecting: set[Deferred[Callback]] = set()
+        self._attaching = Attaching(clock, connector, self._settings, self._enter)
         self._numbers = 0
         self._lost = 0
-        self._refused = 0
         self._draining = False
-        self.clients: dict[Client, None] = {}
+        # With the addresses that they attached from.
+        self.clients: dict[Client, str] = {}
         self.interface: Interface = makeInterface(self)
         broker.listen(self)
 
-    # Attaching
+    # Coming
 
     def attach(
         self,
@@ -97,111 +83,21 @@ class TelephonyServer:
         request: idl.AttachRequest,
         attached: Callable[[Attached], None],
     ) -> None:
-        """
-        Attach a client, with its call-back.  [MS-TRP] 3.1.4.1
+        """As `tapsrv.Attachments`."""
+        self._attaching.attach(connection, request, attached)
 
-        :param attached: called once with how it ended.
-        """
-        machine = parseMachine(request.pszMachine)
-        kind = request.lProcessID & 0xFFFFFFFF
-        principal: IPrincipal = connection.principal or NOBODY
-        if kind == _ADMINISTRATION:
-            self._attachAdministrator(principal, request, machine, attached)
-            return
-        full = (
-            self._draining
-            or len(self.clients) + len(self._connecting) >= self._settings.attachedClients
-            or len(self._connecting) >= self._settings.callbacksConnecting
-        )
-        if kind != _REMOTE or full:
-            reason = "the server is full or about to stop" if full else f"lProcessID is {kind:#x}"
-            self._refuse(connection, machine, reason, attached)
-        elif machine.ports:
-            self._callBack(connection, request, machine, attached)
-        elif self._settings.pollWithoutCallback:
-            client = self._newClient(machine, request, principal)
-            attached(Attached(0, _EVENT_REMOTE, client))
-        else:
-            self._refuse(
-                connection,
-                machine,
-                "it names no ncacn_ip_tcp endpoint: set it to connection-oriented call-backs "
-                f"(pszMachine is {request.pszMachine[:_MAX_NAME]!r})",
-                attached,
-            )
-
-    def _attachAdministrator(
+    def _enter(
         self,
-        principal: IPrincipal,
+        machine: Machine,
         request: idl.AttachRequest,
-        machine: Machine,
-        attached: Callable[[Attached], None],
-    ) -> None:
-        # No call-back: such a client "is not interested in events".
-        if principal.name and principal.name in self._settings.administrators:
-            client = self._newClient(machine, request, principal)
-            attached(Attached(0, _EVENT_ADMINISTRATION, client))
-        else:
-            attached(Attached(_NOT_ADMINISTRATOR))
-
-    def _callBack(
-        self,
         connection: Connection,
-        request: idl.AttachRequest,
-        machine: Machine,
-        attached: Callable[[Attached], None],
-    ) -> None:
-        settings = self._settings
-        host: str = connection.peer.host
-        connecting = Deferred.fromCoroutine(
-            connect(self._connector, host, machine.ports, self._clock, settings)
-        )
-        self._connecting.add(connecting)
-        connecting.addTimeout(settings.callbackConnect, self._clock)
-        connection.onLost(connecting.cancel)
-
-        def connected(callback: Callback) -> None:
-            client = self._newClient(machine, request, connection.principal or NOBODY)
-            self._callbacks[client] = callback
-            client.delivery.pushTo(callback.send)
-            callback.begin(client.delivery.delivered, partial(self._callbackLost, client))
-            attached(Attached(0, _EVENT_REMOTE, client))
-
-        def failed(failure: Failure) -> None:
-            reason = f"its remotesp at {host} cannot be used: {failure.getErrorMessage()}"
-            self._refuse(connection, machine, reason, attached)
-
-        def done(result: Any) -> Any:
-            self._connecting.discard(connecting)
-            return result
-
-        connecting.addBoth(done)
-        connecting.addCallbacks(connected, failed)
-        connecting.addErrback(lambda f: self._log.failure("attaching failed", failure=f))
-
-    def _refuse(
-        self,
-        connection: Connection,
-        machine: Machine,
-        reason: str,
-        attached: Callable[[Attached], None],
-    ) -> None:
-        self._refused += 1
-        self._log.warn(
-            "client {machine} at {peer} was not attached: {reason}",
-            machine=machine.name[:_MAX_NAME],
-            peer=connection.peer,
-            reason=reason,
-        )
-        attached(Attached(LINEERR_OPERATIONFAILED))
-
-    def _newClient(
-        self, machine: Machine, request: idl.AttachRequest, principal: IPrincipal
+        callback: Callback | None,
     ) -> Client:
         self._numbers += 1
+        principal: IPrincipal = connection.principal or NOBODY
         client = newClient(
             number=self._numbers,
-            machine=machine.name[:_MAX_NAME],
+            machine=machine.name[:MAX_NAME],
             user=principal.name or request.pszDomainUser,
             principal=principal,
             clock=self._clock,
@@ -212,7 +108,13 @@ class TelephonyServer:
             unserved=self._unserved,
         )
         client.draining = self._draining
-        self.clients[client] = None
+        host = hostOf(connection)
+        self.clients[client] = host
+        self._attaching.entered(host)
+        if callback is not None:
+            self._callbacks[client] = callback
+            client.delivery.pushTo(callback.send)
+            callback.begin(client.delivery.delivered, partial(self._callbackLost, client))
         self._log.info("client {client} attached", client=client.name)
         return client
 
@@ -257,7 +159,9 @@ class TelephonyServer:
             connection.abort("its call-back failed")
 
     def _forget(self, client: Client, ending: Any, reason: str) -> Callback | None:
-        self.clients.pop(client, None)
+        host = self.clients.pop(client, None)
+        if host is not None:
+            self._attaching.left(host)
         client.end(ending, reason)
         client.delivery.stop()
         client.connections.clear()
@@ -326,8 +230,7 @@ class TelephonyServer:
             gone then.
         """
         self._draining = True
-        for connecting in tuple(self._connecting):
-            connecting.cancel()
+        self._attaching.stop()
         waiting = []
         for client in tuple(self.clients):
             client.draining = True
@@ -354,9 +257,9 @@ class TelephonyServer:
         return {
             "draining": self._draining,
             "attached": len(self.clients),
-            "attaching": len(self._connecting),
+            "attaching": len(self._attaching),
             "attachedEver": self._numbers,
-            "attachRefused": self._refused,
+            "attachRefused": self._attaching.refused,
             "callbacksLost": self._lost,
             "outstanding": sum(len(client.pending.entries) for client in self.clients),
             "outcomes": asdict(self._outcomes),

@@ -25,6 +25,8 @@ class Settings:
     What a site may set.
 
     :ivar attachedClients: clients at one time; each costs two connections and some kilobytes.
+    :ivar attachedPerAddress: the same of one address: a terminal server has hundreds of agents, and
+        none may take the place of all others.
     :ivar linesPerClient: HLINEs of one client; a workstation has a handful of applications with a
         few lines each, a supervisor's wallboard some hundreds.
     :ivar appsPerClient: HLINEAPPs and HPHONEAPPs of one client: one per application on it.
@@ -42,6 +44,8 @@ class Settings:
     :ivar callbackDetach: RemoteSPDetach, whose result nobody needs.
     :ivar callbacksConnecting: call-backs being connected at one time: a client that names a dead
         port holds one for ``callbackConnect``; 256 let a site of thousands attach after a restart.
+    :ivar callbacksPerAddress: the same of one address, so that one that names dead ports holds up
+        nobody but itself.
     :ivar request: a handler's time for one request, unless a line or a request type says otherwise.
     :ivar requests: the same by request name: ``{"CreateAgent": 10.0}``.
     :ivar drainFlush: after the last request is ended, the time for its LINE_REPLY and the
@@ -52,6 +56,7 @@ class Settings:
     """
 
     attachedClients: int = field(default=10000, validator=_positive)
+    attachedPerAddress: int = field(default=1000, validator=_positive)
     linesPerClient: int = field(default=1000, validator=_positive)
     appsPerClient: int = field(default=64, validator=_positive)
     requestsInFlight: int = field(default=64, validator=_positive)
@@ -62,6 +67,7 @@ class Settings:
     callbackEvents: float = field(default=10.0, validator=_positive)
     callbackDetach: float = field(default=2.0, validator=_positive)
     callbacksConnecting: int = field(default=256, validator=_positive)
+    callbacksPerAddress: int = field(default=64, validator=_positive)
     request: float = field(default=5.0, validator=_positive)
     requests: Mapping[str, float] = field(factory=dict)
     drainFlush: float = field(default=3.0, validator=_positive)

@@ -1,0 +1,229 @@
+"""
+ClientAttach: who may come in, and the call-back that a client needs for it.  [MS-TRP] 3.1.4.1
+
+What a client is once it is in, ``session`` knows; how it goes, ``server``.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tapiproxy.dcerpc.interface import Connection
+from tapiproxy.interfaces import IPrincipal
+from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
+from tapiproxy.trp import idl
+from tapiproxy.trp.principals import NOBODY
+from tapiproxy.trp.remotesp import Callback, Connector, Machine, connect, parseMachine
+from tapiproxy.trp.session import Client
+from tapiproxy.trp.settings import Settings
+from tapiproxy.trp.tapsrv import Attached
+
+__all__ = ["MAX_NAME", "Attaching", "hostOf"]
+
+# lProcessID, as unsigned numbers, and what phAsyncEventsEvent answers.
+_REMOTE = 0xFFFFFFFF
+_ADMINISTRATION = 0xFFFFFFFD
+_EVENT_REMOTE = 0xA5C369A5  # NegotiateAPIVersionForAllDevices is served
+_EVENT_ADMINISTRATION = 0x64646464  # a 64-bit platform
+
+#: Administration is asked for by who may not.
+_NOT_ADMINISTRATOR = -19
+
+#: Characters of a machine's name that are kept: a computer's name has at most 255.
+MAX_NAME = 255
+
+#: Seconds between two warnings about one address, and addresses of which that is known: a client
+#: that is refused may ask again as fast as it can, and the log is not its own.
+_WARN_EVERY = 60.0
+_MAX_WARNED = 1024
+
+#: Makes a client of what attached: (machine, request, connection, call-back or None).
+Enter = Callable[[Machine, idl.AttachRequest, Connection, Callback | None], Client]
+
+
+class Attaching:
+    """
+    The way in.
+
+    :param clock: the reactor.
+    :param connector: connects to a client's remotesp endpoint.
+    :param enter: makes a client and counts it.
+    :ivar refused: clients that were refused, ever.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, connector: Connector, settings: Settings, enter: Enter
+    ) -> None:
+        self._clock = clock
+        self._connector = connector
+        self._settings = settings
+        self._enter = enter
+        self._connecting: set[Deferred[Callback]] = set()
+        self._connectingTo: Counter[str] = Counter()
+        self._attachedFrom: Counter[str] = Counter()
+        self._attached = 0
+        self._stopped = False
+        # When an address was last told of in the log, for those that were refused.
+        self._warned: dict[str, float] = {}
+        self.refused = 0
+
+    def __len__(self) -> int:
+        """Count the clients whose call-back is under way."""
+        return len(self._connecting)
+
+    def entered(self, host: str) -> None:
+        """Note that a client has attached from an address."""
+        self._attached += 1
+        self._attachedFrom[host] += 1
+
+    def left(self, host: str) -> None:
+        """Note that it has gone."""
+        self._attached -= 1
+        _less(self._attachedFrom, host)
+
+    def stop(self) -> None:
+        """Let nobody in any more; who is on the way is refused."""
+        self._stopped = True
+        for connecting in tuple(self._connecting):
+            connecting.cancel()
+
+    def attach(
+        self,
+        connection: Connection,
+        request: idl.AttachRequest,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        """
+        Attach a client, with its call-back.  [MS-TRP] 3.1.4.1
+
+        :param attached: called once with how it ended.
+        """
+        machine = parseMachine(request.pszMachine)
+        kind = request.lProcessID & 0xFFFFFFFF
+        if kind == _ADMINISTRATION:
+            self._attachAdministrator(connection, request, machine, attached)
+            return
+        full = self._full(hostOf(connection))
+        if kind != _REMOTE or full:
+            self._refuse(connection, machine, full or f"lProcessID is {kind:#x}", attached)
+        elif machine.ports:
+            self._callBack(connection, request, machine, attached)
+        elif self._settings.pollWithoutCallback:
+            client = self._enter(machine, request, connection, None)
+            attached(Attached(0, _EVENT_REMOTE, client))
+        else:
+            self._refuse(
+                connection,
+                machine,
+                "it names no ncacn_ip_tcp endpoint: set it to connection-oriented call-backs "
+                f"(pszMachine is {request.pszMachine[:MAX_NAME]!r})",
+                attached,
+            )
+
+    def _full(self, host: str) -> str:
+        """Say why nobody can attach now from an address; the empty string if somebody can."""
+        settings = self._settings
+        if self._stopped:
+            return "the server is about to stop"
+        if self._attached + len(self._connecting) >= settings.attachedClients:
+            return f"attachedClients is {settings.attachedClients}"
+        if self._attachedFrom[host] + self._connectingTo[host] >= settings.attachedPerAddress:
+            return f"attachedPerAddress is {settings.attachedPerAddress}"
+        if len(self._connecting) >= settings.callbacksConnecting:
+            return f"callbacksConnecting is {settings.callbacksConnecting}"
+        if self._connectingTo[host] >= settings.callbacksPerAddress:
+            return f"callbacksPerAddress is {settings.callbacksPerAddress}"
+        return ""
+
+    def _attachAdministrator(
+        self,
+        connection: Connection,
+        request: idl.AttachRequest,
+        machine: Machine,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        # No call-back: such a client "is not interested in events".
+        principal: IPrincipal = connection.principal or NOBODY
+        full = self._full(hostOf(connection))
+        if full:
+            self._refuse(connection, machine, full, attached)
+        elif principal.name and principal.name in self._settings.administrators:
+            client = self._enter(machine, request, connection, None)
+            attached(Attached(0, _EVENT_ADMINISTRATION, client))
+        else:
+            attached(Attached(_NOT_ADMINISTRATOR))
+
+    def _callBack(
+        self,
+        connection: Connection,
+        request: idl.AttachRequest,
+        machine: Machine,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        settings = self._settings
+        host = hostOf(connection)
+        connecting = Deferred.fromCoroutine(
+            connect(self._connector, host, machine.ports, self._clock, settings)
+        )
+        self._connecting.add(connecting)
+        self._connectingTo[host] += 1
+        connecting.addTimeout(settings.callbackConnect, self._clock)
+        connection.onLost(connecting.cancel)
+
+        def connected(callback: Callback) -> None:
+            client = self._enter(machine, request, connection, callback)
+            attached(Attached(0, _EVENT_REMOTE, client))
+
+        def failed(failure: Failure) -> None:
+            reason = f"its remotesp at {host} cannot be used: {failure.getErrorMessage()}"
+            self._refuse(connection, machine, reason, attached)
+
+        def done(result: Any) -> Any:
+            self._connecting.discard(connecting)
+            _less(self._connectingTo, host)
+            return result
+
+        connecting.addBoth(done)
+        connecting.addCallbacks(connected, failed)
+        connecting.addErrback(lambda f: self._log.failure("attaching failed", failure=f))
+
+    def _refuse(
+        self,
+        connection: Connection,
+        machine: Machine,
+        reason: str,
+        attached: Callable[[Attached], None],
+    ) -> None:
+        self.refused += 1
+        attached(Attached(LINEERR_OPERATIONFAILED))
+        host, now = hostOf(connection), self._clock.seconds()
+        if now - self._warned.get(host, -_WARN_EVERY) < _WARN_EVERY:
+            return
+        if len(self._warned) >= _MAX_WARNED:
+            self._warned.clear()
+        self._warned[host] = now
+        self._log.warn(
+            "client {machine} at {peer} was not attached: {reason}",
+            machine=machine.name[:MAX_NAME],
+            peer=connection.peer,
+            reason=reason,
+        )
+
+
+def hostOf(connection: Connection) -> str:
+    """Tell the address that a connection came from."""
+    return str(getattr(connection.peer, "host", ""))
+
+
+def _less(counter: Counter[str], key: str) -> None:
+    """Count one down, and keep no zeros."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
