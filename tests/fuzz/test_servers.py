@@ -4,6 +4,7 @@ from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.trp import idl
+from tests.fuzz import callbacks
 from tests.fuzz.campaign import boundFromEnvironment, campaign, seedFromEnvironment
 from tests.fuzz.servers import SERVERS, conversations, learn, packets
 from tests.fuzz.world import World, clientRequest
@@ -14,7 +15,7 @@ class ServerTests(TestCase):
 
     def feed(self, name: str) -> None:
         """Feed one target."""
-        (target,) = (target for target in SERVERS if target.name == name)
+        (target,) = (target for target in (*SERVERS, *callbacks.CALLBACKS) if target.name == name)
         campaign(target, seedFromEnvironment(), boundFromEnvironment(target))
 
     def test_stranger(self) -> None:
@@ -28,6 +29,10 @@ class ServerTests(TestCase):
     def test_packet(self) -> None:
         """Whatever is in pBuffer, others work, and each request has one outcome."""
         self.feed("server.packet")
+
+    def test_callback(self) -> None:
+        """Whatever a call-back endpoint says, others work, and ClientAttach has one answer."""
+        self.feed("server.callback")
 
 
 class WorldTests(TestCase):
@@ -52,6 +57,14 @@ class WorldTests(TestCase):
         self.assertEqual(len(learn(world)), 2)
         self.assertEqual(world.harness.server.status()["attached"], 2)
         world.end()
+
+    def test_callbacksAttach(self) -> None:
+        """A call-back that answers as it should gets its client attached."""
+        attached = [
+            callbacks.feed(said).harness.server.status()["attachedEver"]
+            for said in callbacks.conversations()
+        ]
+        self.assertEqual(attached, [2, 2, 2, 2, 1, 1])
 
     def test_witnessNotices(self) -> None:
         """The witness fails when the server serves it no more."""
