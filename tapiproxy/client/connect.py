@@ -120,12 +120,12 @@ class _Callback:
             session.deliver,
             lambda: session.end(ConnectionEnded("the server closed its call-back connection")),
         )
-        self._factory: Any = ServerFactory(
-            reactor, [self.remotesp.interface], limits=CALLBACK_LIMITS
-        )
+        self._factory = ServerFactory(reactor, [self.remotesp.interface], limits=CALLBACK_LIMITS)
         own: str = connection.transport.getHost().host
         try:
-            self._listening: IListeningPort = reactor.listenTCP(0, self._factory, interface=own)
+            self._listening: IListeningPort = reactor.listenTCP(
+                0, cast(Any, self._factory), interface=own
+            )
         except CannotListenError as error:
             raise ServerUnreachable(f"no endpoint for its call-back: {error}") from None
         self.port: int = cast(Any, self._listening.getHost()).port
