@@ -7,7 +7,7 @@ delivered by one of them and never by both.  What the events are, this file does
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Protocol
 
@@ -149,11 +149,11 @@ class Delivery:
         self.statuses += 1
         self.size += len(packet)
 
-    def withdraw(self, source: object) -> None:
-        """Forget what waits for a handle that its client has closed."""
+    def withdraw(self, sources: Container[object]) -> None:
+        """Forget what waits for handles that their client has closed."""
         kept: deque[_Queued] = deque()
         for queued in self._queue:
-            if queued.source is source:
+            if queued.source in sources:
                 self._counts.withdrawn += 1
                 self._leave(queued)
                 self.replies -= queued.kept

@@ -163,7 +163,6 @@ class TelephonyServer:
         if host is not None:
             self._attaching.left(host)
         client.end(ending, reason)
-        client.delivery.stop()
         client.connections.clear()
         return self._callbacks.pop(client, None)
 

@@ -271,31 +271,36 @@ class Client:
         :param ending: how they end; with a reply, LINE_CLOSE follows it.
         :param reason: for the handler: ``close``, ``detach``, ``lost`` or ``forced``.
         """
+        self._close(openLine, ending, reason)
+        if not ending.reply:
+            self.delivery.withdraw({openLine})
+
+    def shutDown(self, app: LineApp, ending: Ending, reason: str) -> None:
+        """Close the lines of an HLINEAPP, and then itself."""
+        sources: set[object] = {app, *app.lines.values()}
+        for openLine in tuple(app.lines.values()):
+            self._close(openLine, ending, reason)
+        self.pending.end(ending, owner=app)
+        if not ending.reply:
+            self.delivery.withdraw(sources)
+        del self.apps[app.handle]
+
+    def end(self, ending: Ending, reason: str) -> None:
+        """Close everything, and forget what waits: the client has detached or gone."""
+        self.ended = True
+        self.delivery.stop()
+        for app in tuple(self.apps.values()):
+            self.shutDown(app, ending, reason)
+        self.phoneApps.clear()
+
+    def _close(self, openLine: OpenLine, ending: Ending, reason: str) -> None:
         self.pending.end(ending, owner=openLine)
         del self.lines[openLine.handle]
         del openLine.app.lines[openLine.handle]
         self.register.remove(openLine)
         if ending.reply:
             openLine.closed()
-        else:
-            self.delivery.withdraw(openLine)
         self.broker.clientClosed(openLine.token, reason)
-
-    def shutDown(self, app: LineApp, ending: Ending, reason: str) -> None:
-        """Close the lines of an HLINEAPP, and then itself."""
-        for openLine in tuple(app.lines.values()):
-            self.close(openLine, ending, reason)
-        self.pending.end(ending, owner=app)
-        if not ending.reply:
-            self.delivery.withdraw(app)
-        del self.apps[app.handle]
-
-    def end(self, ending: Ending, reason: str) -> None:
-        """Close everything: the client has detached or gone."""
-        self.ended = True
-        for app in tuple(self.apps.values()):
-            self.shutDown(app, ending, reason)
-        self.phoneApps.clear()
 
     def status(self) -> dict[str, Any]:
         """Describe the client for ``tapiproxy status``."""

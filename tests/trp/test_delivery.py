@@ -83,7 +83,7 @@ class Queue(TestCase):
         self.delivery.reply(b"m", mine)
         self.delivery.event(b"m", mine)
         self.delivery.event(b"o", other)
-        self.delivery.withdraw(mine)
+        self.delivery.withdraw({mine})
         self.assertEqual((self.delivery.replies, len(self.delivery)), (0, 1))
         self.push()
         self.assertEqual(self.pushed, [b"o"])
@@ -110,7 +110,7 @@ class Queue(TestCase):
             "e": lambda: delivery.event(b"eee", source),
             "p": lambda: delivery.poll(5),
             "d": lambda: delivery.pushTo(sent.append) or delivery.delivered(),
-            "w": lambda: delivery.withdraw(source),
+            "w": lambda: delivery.withdraw({source}),
         }
         for step in steps:
             actions[step]()
