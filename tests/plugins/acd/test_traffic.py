@@ -107,6 +107,14 @@ class Calls(unittest.TestCase):
         self.assertEqual((info.dwNumberOfCalls, info.dwTotalTalkTime), (1, 0))
         self.assertEqual(self.desk.ask("getQueueInfo", dwQueueID=11).dwAverageWaitTime, 0)
 
+    def test_beforeTheSession(self) -> None:
+        """A call that is said to have begun before its session counts from the session's begin."""
+        self.desk.fact("answered", "c1", session=self.session, time=self.desk.clock.seconds() - 50)
+        self.desk.clock.advance(10)
+        self.desk.fact("ended", "c1")
+        info = self.desk.ask("getAgentSessionInfo", hAgentSession=self.session)
+        self.assertEqual(info.dwTotalTalkTime, 10)
+
     def test_forgottenCall(self) -> None:
         """A call whose end is never reported ends after twelve hours: nobody stays stuck."""
         self.desk.setSession(self.session, READY)
