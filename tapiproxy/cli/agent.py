@@ -45,6 +45,8 @@ def register(subparsers: Subparsers) -> None:
         "agent",
         help="an agent application for the terminal",
         description="An agent application: log in, open sessions, set states, watch events.",
+        # Else --pin 1234 would pass for --pin-file, and be in everybody's list of processes.
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--server",
@@ -228,11 +230,9 @@ def untilDone(reactor: Any, coroutine: Coroutine[Any, Any, None]) -> None:
         def finished(result: object) -> None:
             outcome.append(result)
             left.callback(None)
-            # Before the reactor stops by itself, or after somebody has stopped it.
-            reactor.removeSystemEventTrigger(trigger)
             reactor.callLater(0, stop)
 
-        trigger = reactor.addSystemEventTrigger("before", "shutdown", shutDown)
+        reactor.addSystemEventTrigger("before", "shutdown", shutDown)
         running.addBoth(finished)
 
     def stop() -> None:

@@ -67,6 +67,8 @@ class Shell:
         self._parser = _Parser(prog="", add_help=False, usage="COMMAND [ARGUMENT]...")
         subparsers = self._parser.add_subparsers(parser_class=_Parser, metavar="")
         addCommands(cast(Any, subparsers))
+        for name, parser in subparsers.choices.items():
+            parser.prog = name
 
     def parse(self, typed: str) -> argparse.Namespace | None:
         """
@@ -128,8 +130,8 @@ class Completer:
         command = COMMANDS.get(before[0])
         if command is None:
             return []
-        words = [word for each in command.arguments for word in each.words]
-        return words + [each.name for each in command.arguments if each.name.startswith("--")]
+        words = dict.fromkeys(word for each in command.arguments for word in each.words)
+        return list(words) + [each.name for each in command.arguments if each.name.startswith("--")]
 
     def complete(self, text: str, state: int, line: str) -> str | None:
         """
