@@ -5,14 +5,12 @@ The eight agent requests of TAPI 2.0, which name an agent by the address where h
 """
 
 import struct
-from typing import Any
 from uuid import UUID, uuid5
-
-from twisted.internet.defer import Deferred
 
 from tapiproxy.errors import InvalidAgentID, TAPIError
 from tapiproxy.plugins.acd.address import addressStatus
 from tapiproxy.plugins.acd.announcements import News
+from tapiproxy.plugins.acd.operation import Answer
 from tapiproxy.plugins.acd.options import MOST_GROUPS
 from tapiproxy.plugins.acd.requests import Requests, checkAddress, groupList, translated
 from tapiproxy.plugins.acd.states import BUSYWRAPUP, fromAgentState
@@ -55,7 +53,7 @@ _SET_STATES = (
 class AgentRequests(Requests):
     """`tapiproxy.interfaces.IAgentProxyHandler`."""
 
-    def setAgentGroup(self, request: proxyrequest.SetAgentGroupArm) -> "Deferred[None] | None":
+    def setAgentGroup(self, request: proxyrequest.SetAgentGroupArm) -> "Answer[None]":
         """Log the client's agent (else the principal's) on into exactly these groups."""
         checkAddress(request.line, request.dwAddressID)
         now = self.operation.begin()
@@ -85,7 +83,7 @@ class AgentRequests(Requests):
         self.attend(request, agent, now)
         return self.operation.commit(None)
 
-    def setAgentState(self, request: proxyrequest.SetAgentStateArm) -> "Deferred[None] | None":
+    def setAgentState(self, request: proxyrequest.SetAgentStateArm) -> "Answer[None]":
         """Set the state of the sessions at an address; LOGGEDOFF ends them."""
         now = self.operation.begin()
         sessions = self.sessionsAt(request, request.dwAddressID)
@@ -98,9 +96,7 @@ class AgentRequests(Requests):
         )
         return self.operation.commit(None)
 
-    def setAgentActivity(
-        self, request: proxyrequest.SetAgentActivityArm
-    ) -> "Deferred[None] | None":
+    def setAgentActivity(self, request: proxyrequest.SetAgentActivityArm) -> "Answer[None]":
         """Set what the agents at an address are doing."""
         now = self.operation.begin()
         sessions = self.sessionsAt(request, request.dwAddressID)
@@ -128,7 +124,9 @@ class AgentRequests(Requests):
             ProxyGUID=uuid5(_PROXIES, self.operation.host.name),
         )
 
-    def getAgentStatus(self, request: proxyrequest.GetAgentStatusArm) -> Any:
+    def getAgentStatus(
+        self, request: proxyrequest.GetAgentStatusArm
+    ) -> "Answer[agentstructs.LINEAGENTSTATUS]":
         """The state at an address; LOGGEDOFF where nobody is."""
         checkAddress(request.line, request.dwAddressID)
         centre = self.operation.centre
@@ -169,7 +167,7 @@ class AgentRequests(Requests):
             }.values()
         )
 
-    def agentSpecific(self, request: proxyrequest.AgentSpecificArm) -> "bytes | Deferred[bytes]":
+    def agentSpecific(self, request: proxyrequest.AgentSpecificArm) -> "Answer[bytes]":
         """The wrap-up extension: ask how long a session's wrap-up lasts, or set it."""
         if request.dwAgentExtensionIDIndex != _WRAP_UP_EXTENSION:
             raise TAPIError(

@@ -4,13 +4,11 @@ The twelve call-centre requests of TAPI 2.2, which name agents, sessions and que
 [MS-TRP] 2.2.4.1.3; what a Get tells is given at once if the disk has it, which is nearly always.
 """
 
-from typing import Any
 from uuid import UUID
-
-from twisted.internet.defer import Deferred
 
 from tapiproxy.errors import InvalidAgentID, InvalidPassword, TAPIError
 from tapiproxy.plugins.acd.access import isOwn
+from tapiproxy.plugins.acd.operation import Answer
 from tapiproxy.plugins.acd.requests import Requests, checkAddress, groupList, translated
 from tapiproxy.plugins.acd.site import AgentSettings
 from tapiproxy.plugins.acd.states import ENDED, NOTREADY, fromAgentStateEx
@@ -23,7 +21,7 @@ __all__ = ["CallCenterRequests"]
 class CallCenterRequests(Requests):
     """`tapiproxy.interfaces.ICallCenterProxyHandler`."""
 
-    def createAgent(self, request: proxyrequest.CreateAgentArm) -> "int | Deferred[int]":
+    def createAgent(self, request: proxyrequest.CreateAgentArm) -> "Answer[int]":
         """Log on as an agent: by PIN, or as the principal whose agent it is."""
         site = self.operation.site
         named = request.AgentID or ""
@@ -34,7 +32,7 @@ class CallCenterRequests(Requests):
         if settings is None and not named:
             raise InvalidAgentID("no agent is named, and none belongs to the principal")
 
-        def checked(right: bool) -> "int | Deferred[int]":
+        def checked(right: bool) -> "Answer[int]":
             if settings is None:
                 raise InvalidAgentID(f"no agent {named!r}")
             # The configuration may have been read again meanwhile.
@@ -44,16 +42,14 @@ class CallCenterRequests(Requests):
 
         return self.pins.right(settings, pin, self.operation.now()).addCallback(checked)
 
-    def createAgentSession(
-        self, request: proxyrequest.CreateAgentSessionArm
-    ) -> "int | Deferred[int]":
+    def createAgentSession(self, request: proxyrequest.CreateAgentSessionArm) -> "Answer[int]":
         """Log an agent on for a group at an address; again is the same session."""
         agent = self.agent(request, request.hAgent)
         if not request.AgentPIN:
             return self._createAgentSession(request)
         settings = self.operation.site.agents[agent.id]
 
-        def checked(right: bool) -> "int | Deferred[int]":
+        def checked(right: bool) -> "Answer[int]":
             if not right:
                 raise InvalidPassword(f"agent {agent.id}")
             return self._createAgentSession(request)
@@ -62,7 +58,7 @@ class CallCenterRequests(Requests):
             checked
         )
 
-    def setAgentStateEx(self, request: proxyrequest.SetAgentStateExArm) -> "Deferred[None] | None":
+    def setAgentStateEx(self, request: proxyrequest.SetAgentStateExArm) -> "Answer[None]":
         """Set the state of all of an agent's sessions; RELEASED logs him off."""
         now = self.operation.begin()
         agent = self.agent(request, request.hAgent)
@@ -77,9 +73,7 @@ class CallCenterRequests(Requests):
             centre.releaseAgent(agent, now)
         return self.operation.commit(None)
 
-    def setAgentSessionState(
-        self, request: proxyrequest.SetAgentSessionStateArm
-    ) -> "Deferred[None] | None":
+    def setAgentSessionState(self, request: proxyrequest.SetAgentSessionStateArm) -> "Answer[None]":
         """Set the state of a session, what is planned for it, or both."""
         now = self.operation.begin()
         session = self.session(request, request.hAgentSession)
@@ -93,7 +87,7 @@ class CallCenterRequests(Requests):
 
     def setAgentMeasurementPeriod(
         self, request: proxyrequest.SetAgentMeasurementPeriodArm
-    ) -> "Deferred[None] | None":
+    ) -> "Answer[None]":
         """Set the seconds that an agent's statistics cover."""
         now = self.operation.begin()
         agent = self.agent(request, request.hAgent)
@@ -102,24 +96,30 @@ class CallCenterRequests(Requests):
 
     def setQueueMeasurementPeriod(
         self, request: proxyrequest.SetQueueMeasurementPeriodArm
-    ) -> "Deferred[None] | None":
+    ) -> "Answer[None]":
         """Set the seconds that a queue's statistics cover, for everybody."""
         now = self.operation.begin()
         self.operation.centre.setQueuePeriod(request.dwQueueID, request.dwMeasurementPeriod, now)
         return self.operation.commit(None)
 
-    def getAgentInfo(self, request: proxyrequest.GetAgentInfoArm) -> Any:
+    def getAgentInfo(
+        self, request: proxyrequest.GetAgentInfoArm
+    ) -> "Answer[agentstructs.LINEAGENTINFO]":
         """State and statistics of an agent."""
         agent = self.agent(request, request.hAgent)
         return self.operation.told(agentInfo(agent, self.operation.now()), agent.sequence)
 
-    def getAgentSessionInfo(self, request: proxyrequest.GetAgentSessionInfoArm) -> Any:
+    def getAgentSessionInfo(
+        self, request: proxyrequest.GetAgentSessionInfoArm
+    ) -> "Answer[agentstructs.LINEAGENTSESSIONINFO]":
         """State and statistics of a session."""
         session = self.session(request, request.hAgentSession)
         info = sessionInfo(session, self.operation.now(), self.operation.site.timeZone)
         return self.operation.told(info, session.sequence)
 
-    def getAgentSessionList(self, request: proxyrequest.GetAgentSessionListArm) -> Any:
+    def getAgentSessionList(
+        self, request: proxyrequest.GetAgentSessionListArm
+    ) -> "Answer[agentstructs.LINEAGENTSESSIONLIST]":
         """The sessions of an agent, those included that ended and are not released."""
         agent = self.agent(request, request.hAgent)
         found = agentstructs.LINEAGENTSESSIONLIST(
@@ -147,7 +147,9 @@ class CallCenterRequests(Requests):
             )
         )
 
-    def getQueueInfo(self, request: proxyrequest.GetQueueInfoArm) -> Any:
+    def getQueueInfo(
+        self, request: proxyrequest.GetQueueInfoArm
+    ) -> "Answer[agentstructs.LINEQUEUEINFO]":
         """The statistics of a queue."""
         if request.dwQueueID not in self.operation.site.queues:
             raise TAPIError(lineerr.LINEERR_INVALPARAM, f"no queue {request.dwQueueID}")
@@ -162,15 +164,13 @@ class CallCenterRequests(Requests):
 
     def _createAgent(
         self, settings: AgentSettings, request: proxyrequest.CreateAgentArm
-    ) -> "int | Deferred[int]":
+    ) -> "Answer[int]":
         now = self.operation.begin()
         agent = self.operation.centre.createAgent(settings, request.principal.name, now)
         self.attend(request, agent, now)
         return self.operation.commit(agent.hAgent)
 
-    def _createAgentSession(
-        self, request: proxyrequest.CreateAgentSessionArm
-    ) -> "int | Deferred[int]":
+    def _createAgentSession(self, request: proxyrequest.CreateAgentSessionArm) -> "Answer[int]":
         now = self.operation.begin()
         # Looked up again: while the PIN was compared, the agent may have gone.
         agent = self.agent(request, request.hAgent)

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.plugins.acd.facts import FactError, readFact
-from tapiproxy.plugins.acd.operation import Operation
+from tapiproxy.plugins.acd.operation import Answer, Operation
 from tapiproxy.plugins.acd.recount import Figures, recount
 from tapiproxy.plugins.acd.statistics import agentInfo, queueInfo, sessionInfo
 from tapiproxy.plugins.acd.traffic import takeFact
@@ -34,7 +34,7 @@ class Verbs:
         """The verbs and what answers them."""
         return {"feed": self.feed, "recompute": self.recompute}
 
-    def feed(self, argument: Mapping[str, Any]) -> "dict[str, Any] | Deferred[dict[str, Any]]":
+    def feed(self, argument: Mapping[str, Any]) -> "Answer[dict[str, Any]]":
         """
         Take facts.
 

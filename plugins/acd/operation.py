@@ -7,7 +7,7 @@ gets out before the disk has it.
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -28,9 +28,12 @@ from tapiproxy.plugins.acd.writer import Writer
 from tapiproxy.tapi import lineerr
 from tapiproxy.tapi.proxymessages import ProxyMessage
 
-__all__ = ["Operation"]
+__all__ = ["Answer", "Operation"]
 
 _T = TypeVar("_T")
+
+#: An answer, at once or when the disk has what it tells.
+Answer: TypeAlias = "_T | Deferred[_T]"
 
 #: Seconds between two looks at a log that could not be written.
 _RETRY = 5.0
@@ -169,7 +172,7 @@ class Operation:
             self.commit(None)
         return now
 
-    def commit(self, value: _T, *extra: News) -> "_T | Deferred[_T]":
+    def commit(self, value: _T, *extra: News) -> "Answer[_T]":
         """
         Have what was decided written, then tell it.
 
@@ -191,7 +194,7 @@ class Operation:
         self._tell([*news, *extra], sequence)
         return answer
 
-    def told(self, value: _T, sequence: int) -> "_T | Deferred[_T]":
+    def told(self, value: _T, sequence: int) -> "Answer[_T]":
         """
         Give an answer out as soon as the disk has what it rests on.
 

@@ -25,6 +25,7 @@ __all__ = [
     "Site",
     "groupID",
     "queueID",
+    "zone",
 ]
 
 #: What happens to a session when the last application that worked for its agent has gone.
