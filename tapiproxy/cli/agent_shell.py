@@ -276,10 +276,11 @@ class _Terminal:
             self._readline.set_completer_delims(" \t")
             self._readline.set_completer(self._complete)
             self._readline.parse_and_bind("tab: complete")
+            # Called when the prompt stands: an event before that needs none below it.
+            self._readline.set_pre_input_hook(self._begin)
 
     def ask(self, prompt: str) -> str:
         """Show a prompt (on a terminal) and read a line."""
-        self._asking = True
         try:
             return input(prompt if sys.stdin.isatty() else "")
         finally:
@@ -290,6 +291,9 @@ class _Terminal:
         if not self._asking:
             return None
         return "" if self._readline is None else str(self._readline.get_line_buffer())
+
+    def _begin(self) -> None:
+        self._asking = True
 
     def _complete(self, text: str, state: int) -> str | None:
         assert self._readline is not None
