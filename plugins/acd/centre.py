@@ -9,6 +9,7 @@ calls are in `traffic`.
 
 import heapq
 from collections.abc import Callable, Container, Iterable
+from uuid import UUID
 
 from attrs import Factory, define
 
@@ -257,9 +258,7 @@ class Centre:
 
     def groupOf(self, session: Session) -> GroupSettings | None:
         """The settings of a session's group; None if the configuration has it no more."""
-        return next(
-            (group for key, group in self.site.groups.items() if str(key) == session.group), None
-        )
+        return self.site.groups.get(UUID(session.group))
 
     # Time.
 
