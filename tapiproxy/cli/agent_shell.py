@@ -12,6 +12,7 @@ import importlib
 import shlex
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
@@ -32,6 +33,8 @@ from tapiproxy.client.errors import ClientError
 __all__ = ["Completer", "Screen", "Shell", "interact", "runInReactor", "runShell"]
 
 PROMPT = "agent> "
+#: Lines kept back while the prompt is being written, a matter of microseconds; older ones go.
+MAXIMUM_HELD = 1000
 #: Seconds for the reactor to stop, when all is said.
 STOPPING = 5.0
 #: Typed to leave; the end of the input does the same.
@@ -158,9 +161,30 @@ class Screen:
     def __init__(self, stream: TextIO, typing: Callable[[], str | None]) -> None:
         self._stream = stream
         self._typing = typing
+        self._lock = threading.Lock()
+        self._held: deque[str] | None = None
 
     def write(self, text: str) -> None:
         """Write lines; a prompt that waits is written again below them."""
+        with self._lock:
+            if self._held is not None:
+                self._held.append(text)
+            else:
+                self._show(text)
+
+    def hold(self) -> None:
+        """Keep lines back while the prompt is being written by readline, which knows no lock."""
+        with self._lock:
+            self._held = deque(maxlen=MAXIMUM_HELD)
+
+    def release(self) -> None:
+        """Write what was kept back."""
+        with self._lock:
+            held, self._held = self._held, None
+            for text in held or ():
+                self._show(text)
+
+    def _show(self, text: str) -> None:
         typing = self._typing() if self._stream.isatty() else None
         if typing is None:
             self._stream.write(f"{text}\n")
@@ -235,7 +259,7 @@ def runShell(reactor: Any, wanted: Wanted) -> None:
     :param reactor: is run in a thread of its own.
     """
     terminal = _Terminal()
-    screen = Screen(sys.stdout, terminal.typing)
+    screen = terminal.screen
     app = AgentApplication(
         reactor,
         wanted,
@@ -263,9 +287,14 @@ def runShell(reactor: Any, wanted: Wanted) -> None:
 
 
 class _Terminal:
-    """Asks for lines, with readline's editing and completion where there is a terminal."""
+    """
+    Asks for lines, with readline's editing and completion where there is a terminal.
+
+    :ivar screen: what writes to it.
+    """
 
     def __init__(self) -> None:
+        self.screen = Screen(sys.stdout, self.typing)
         self._asking = False
         self._completer = Completer()
         self._readline: ModuleType | None = None
@@ -276,15 +305,18 @@ class _Terminal:
             self._readline.set_completer_delims(" \t")
             self._readline.set_completer(self._complete)
             self._readline.parse_and_bind("tab: complete")
-            # Called when the prompt stands: an event before that needs none below it.
+            # Called when the prompt stands.
             self._readline.set_pre_input_hook(self._begin)
 
     def ask(self, prompt: str) -> str:
         """Show a prompt (on a terminal) and read a line."""
+        if self._readline is not None:
+            self.screen.hold()
         try:
             return input(prompt if sys.stdin.isatty() else "")
         finally:
             self._asking = False
+            self.screen.release()
 
     def typing(self) -> str | None:
         """What is typed right now, None while nobody is asked."""
@@ -294,6 +326,7 @@ class _Terminal:
 
     def _begin(self) -> None:
         self._asking = True
+        self.screen.release()
 
     def _complete(self, text: str, state: int) -> str | None:
         assert self._readline is not None

@@ -143,6 +143,18 @@ class Writing(TestCase):
         Screen(stream, lambda: "set-st").write("* event")
         self.assertEqual(stream.getvalue(), f"\r\x1b[K* event\n{PROMPT}set-st")
 
+    def test_held(self) -> None:
+        """What comes while the prompt is being written appears when it stands, in its order."""
+        stream = self.Terminal()
+        screen = Screen(stream, lambda: "")
+        screen.hold()
+        screen.write("* one")
+        screen.write("* two")
+        self.assertEqual(stream.getvalue(), "")
+        screen.release()
+        screen.release()
+        self.assertEqual(stream.getvalue(), f"\r\x1b[K* one\n{PROMPT}\r\x1b[K* two\n{PROMPT}")
+
     def test_otherwise(self) -> None:
         """While nobody types, and in a pipe, a line is a line."""
         for stream, typing in ((self.Terminal(), None), (io.StringIO(), "x")):
