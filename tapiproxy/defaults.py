@@ -8,13 +8,25 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["CONTROL_SOCKET", "HOST", "LISTEN", "PORT", "dataDirectory"]
+__all__ = [
+    "CONTROL_SOCKET",
+    "DEMO_AGENTS",
+    "DEMO_PIN",
+    "HOST",
+    "LISTEN",
+    "PORT",
+    "dataDirectory",
+]
 
 #: Not 135: that needs privileges, and belongs to the endpoint mapper where there is one.
 PORT = 13135
 HOST = "127.0.0.1"
 #: As a Twisted endpoint string.
 LISTEN = f"tcp:{PORT}:interface={HOST}"
+
+#: Who there is in the built-in ACD's demo site, and everybody's PIN; served on loopback only.
+DEMO_AGENTS = ("1001", "1002", "1003", "1004")
+DEMO_PIN = "1234"
 
 #: The name, in the data directory, of the socket that ``tapiproxy status`` asks.
 CONTROL_SOCKET = "control.sock"

@@ -79,7 +79,9 @@ def register(subparsers: Subparsers) -> None:
     shell = commands.add_parser("shell", help="An interactive prompt with all these commands.")
     shell.set_defaults(run=_runShell)
     exchange = commands.add_parser(
-        "demo", help="Run the exchange of [MS-TRP] 4.12 and print each packet in words."
+        "demo",
+        help="Run the exchange of [MS-TRP] 4.12 and print each packet in words; without --agent "
+        "as one of the demo site's.",
     )
     exchange.add_argument("--group", metavar="GROUP", help="the group to serve (the first)")
     exchange.set_defaults(run=_runDemo)
@@ -171,7 +173,12 @@ def _runCommand(options: argparse.Namespace) -> int:
 def _runDemo(options: argparse.Namespace) -> int:
     from twisted.internet import reactor  # not above: importing it installs it
 
-    wanted = wantedBy(options, readPIN(options, os.environ, sys.stdin, getpass.getpass))
+    if options.agent is None:
+        # So that the first thing a newcomer types works: somebody of the demo site.
+        options.agent = defaults.DEMO_AGENTS[0]
+        wanted = wantedBy(options, defaults.DEMO_PIN)
+    else:
+        wanted = wantedBy(options, readPIN(options, os.environ, sys.stdin, getpass.getpass))
     printer = PacketPrinter(cast(IReactorTime, reactor), _print)
     app = AgentApplication(reactor, wanted, _print, observer=printer.show)
     untilDone(reactor, oneShot(app, demo(app, options.group)))
