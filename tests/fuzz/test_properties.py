@@ -1,5 +1,6 @@
 """Wrong input built with its structure in mind: each part right or wrong, in any combination."""
 
+import contextlib
 import struct
 from itertools import pairwise
 from random import Random
@@ -12,6 +13,7 @@ from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import Fault
 from tapiproxy.dcerpc.ndr import MAX_SIZE
 from tapiproxy.dcerpc.security import NoAuthentication
+from tapiproxy.tapi.agentstructs import LINEAGENTGROUPENTRY, LINEAGENTGROUPLIST
 from tapiproxy.tapi.versions import VALID_VERSIONS
 from tapiproxy.trp import idl, templates
 from tapiproxy.trp.requests import byFunction
@@ -19,6 +21,7 @@ from tapiproxy.wire import structs
 from tapiproxy.wire.errors import PROBLEMS, DecodeError
 from tests.fuzz.associations import answers, bind, comparable, request
 from tests.fuzz.codecs import structClasses
+from tests.fuzz.cost import costOf
 from tests.fuzz.instances import instance
 from tests.fuzz.mutation import EDGES
 
@@ -154,3 +157,20 @@ class StructProperties(TestCase):
             return
         self.assertLessEqual(len(packed), room)
         self.assertGreaterEqual(len(packed), structs.fixedSize(cls, version))
+
+    def test_sharedParts(self) -> None:
+        """A list whose entries all name one long text costs no more than its own length asks."""
+        count, text = 300, ("x" * 4000).encode("utf-16-le") + bytes(2)
+        size = structs.fixedSize(LINEAGENTGROUPLIST)
+        entries = count * structs.fixedSize(LINEAGENTGROUPENTRY)
+        total = size + entries + len(text)
+        entry = bytes(16) + struct.pack("<II", len(text), size + entries)
+        header = struct.pack("<6I", total, total, total, count, entries, size)
+        data = header + entry * count + text
+
+        def read() -> None:
+            with contextlib.suppress(DecodeError):
+                structs.unpack(LINEAGENTGROUPLIST, data)
+
+        read()
+        self.assertLess(costOf(read).memory, 20 * len(data))
