@@ -151,8 +151,6 @@ class Centre:
         at = max(now, agent.latest)
         number = self._handle()
         self.record(events.SessionCreated(at, number, agent.id, str(group.GroupID), line, address))
-        if agent.unattended:
-            self._watch("session", number)
         return self.model.sessions[number]
 
     def checkLogOn(self, agent: Agent, groups: Iterable[GroupSettings]) -> None:

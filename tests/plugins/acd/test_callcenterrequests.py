@@ -141,6 +141,15 @@ class Access(unittest.TestCase):
         hAgent = self.desk.agent("1003")
         self.desk.ask("getAgentInfo", hAgent=hAgent, client=FakeClient())
 
+    def test_bound(self) -> None:
+        """The last sixteen principals that created an agent are remembered."""
+        for number in range(16):
+            self.desk.agent("1001", principal=FakePrincipal(f"DOM\\p{number}"))
+        self.desk.ask("getAgentInfo", hAgent=self.hAgent, principal=FakePrincipal("DOM\\p0"))
+        first = FakePrincipal("DOM\\ada")
+        code = self.desk.refusal("getAgentInfo", hAgent=self.hAgent, principal=first)
+        self.assertEqual(code, LINEERR_INVALAGENTID)
+
     def test_afterRestart(self) -> None:
         """Who may use a handle is known after a restart."""
         again = self.desk.crash()

@@ -189,6 +189,12 @@ class ClientGone(unittest.TestCase):
         again.clock.advance(6)
         self.assertEqual(self.states(again), (READY, ENDED))
 
+    def test_nobodyBack(self) -> None:
+        """Who was attended when the server died, and is not again, is left by the grace time."""
+        again = self.desk.crash()
+        again.clock.advance(61)
+        self.assertEqual(self.states(again), (NOTREADY, ENDED))
+
     def test_restartIsLeaving(self) -> None:
         """After a restart applications have the grace time to come back."""
         again = self.desk.crash()
