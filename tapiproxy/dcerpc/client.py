@@ -115,7 +115,9 @@ class ClientConnection(Protocol):
             self._onLost.append(f)
 
     def close(self) -> None:
-        """End the connection; calls that wait fail."""
+        """End the connection, in order where nothing waits to be sent; calls that wait fail."""
+        if self._sender is not None and not self._sender.buffered:
+            self.transport.loseConnection()
         self._association.end(ConnectionDone("closed here"))
 
     # Transport
@@ -163,7 +165,7 @@ class ClientConnection(Protocol):
 
     def _ended(self, reason: Exception) -> None:
         self._lost = True
-        if self.transport is not None:
+        if self.transport is not None and not getattr(self.transport, "disconnecting", False):
             self.transport.abortConnection()
         if not self._bound.called:
             self._bound.errback(Failure(reason))

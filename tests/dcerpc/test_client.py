@@ -107,11 +107,12 @@ class AgainstOurServer(SynchronousTestCase):
         self.failureResultOf(self.client.call(0, b"", 5), AssociationFailed)
 
     def test_close(self) -> None:
-        """close() fails what waits and ends the transport."""
+        """close() fails what waits and ends the transport, without a reset."""
         waiting = self.client.call(3, b"", 5)
         self.client.close()
         self.failureResultOf(waiting, ConnectionDone)
-        self.assertTrue(self.client.transport.disconnected or self.client.transport.aborting)
+        self.assertTrue(self.client.transport.disconnecting)
+        self.assertFalse(self.client.transport.disconnected)
 
     def test_observerThatFails(self) -> None:
         """An observer's bug is logged and keeps nobody else from hearing."""
