@@ -238,7 +238,8 @@ class IAgentProxyHandler(Interface):
         Set the state of the agent at an address, the state after the next call, or both.
 
         :param request: ``SetAgentStateArm``: dwAddressID, dwAgentState, dwNextAgentState (each one
-            LINEAGENTSTATE_ value, or 0 to leave it; not both 0).
+            LINEAGENTSTATE_ value or 0, not both 0; a state of 0 stays as it is, a next state of 0
+            beside a state is that state's own default).
         :returns: None.
         """
 
@@ -358,7 +359,8 @@ class ICallCenterProxyHandler(Interface):
         Set the state of a session, the state after the next call, or both.
 
         :param request: ``SetAgentSessionStateArm``: hAgentSession, dwAgentSessionState,
-            dwNextAgentSessionState (each one LINEAGENTSESSIONSTATE_ value, or 0 to leave it).
+            dwNextAgentSessionState (each one LINEAGENTSESSIONSTATE_ value or 0, as for
+            ``setAgentState``).
         :returns: None.
         """
 
@@ -399,7 +401,7 @@ class ICallCenterProxyHandler(Interface):
         Set the state of an agent, the state after the next call, or both.
 
         :param request: ``SetAgentStateExArm``: hAgent, dwAgentState, dwNextAgentState (each one
-            LINEAGENTSTATEEX_ value, or 0 to leave it).
+            LINEAGENTSTATEEX_ value or 0, as for ``setAgentState``).
         :returns: None.
         """
 
