@@ -1,0 +1,69 @@
+"""
+Live tests: an implementation not ours drives a server started by ``twistd``.
+
+They block, take real time on loopback, and clean up after themselves even when they fail.
+"""
+
+import pytest
+
+from tests.live.server import Server
+
+
+@pytest.fixture
+def startServer(tmp_path):
+    """
+    A function that starts a server; at the end of the test it is stopped and its log looked at.
+
+    A second server goes to the directory named ``directory``, by default that of the first.
+    """
+    servers = []
+
+    def start(*arguments, config=None, directory="server", port=None, wait=True):
+        place = tmp_path / directory
+        place.mkdir(exist_ok=True)
+        server = Server(place, *arguments, config=config)
+        server.port = port or server.port
+        servers.append(server)
+        return server.start() if wait else server
+
+    yield start
+    try:
+        for server in servers:
+            if server.running():
+                server.stop()
+    finally:
+        for server in servers:
+            server.cleanUp()
+    for server in servers:
+        server.checkLog()
+
+
+@pytest.fixture
+def server(startServer):
+    """A server with the embedded default: one line, one address, the demo site."""
+    return startServer()
+
+
+@pytest.fixture
+def makeAgent():
+    """A function that makes an agent application of a server; it is closed after the test."""
+    from tests.live.peer import Agent
+
+    agents = []
+
+    def make(server, **arguments):
+        agent = Agent(server.port, **arguments)
+        agents.append(agent)
+        return agent
+
+    yield make
+    for agent in agents:
+        agent.close()
+    complaints = [text for agent in agents for text in agent.remotesp.complaints]
+    assert not complaints
+
+
+@pytest.fixture
+def agent(server, makeAgent):
+    """An agent application, not yet attached."""
+    return makeAgent(server)
