@@ -8,24 +8,21 @@ Where both leave a choice, the answers are those that MS-RPC servers give (docs/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.contexthandles import AssociationGroup, AssociationGroups
+from tapiproxy.dcerpc.call import Call
+from tapiproxy.dcerpc.contexthandles import AssociationGroup
+from tapiproxy.dcerpc.endpoint import Endpoint
+from tapiproxy.dcerpc.fragments import MAX_STUB, Partial, plainResponse, protectedResponse
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
-    RPC_C_AUTHN_LEVEL_CONNECT,
-    RPC_C_AUTHN_LEVEL_NONE,
-    RPC_C_AUTHN_LEVEL_PKT,
-    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     RPC_S_NO_CALL_ACTIVE,
-    RPC_S_SEC_PKG_ERROR,
     AuthenticationFailed,
     Connection,
     Fault,
-    Interface,
     nca_s_fault_remote_no_memory,
     nca_s_fault_unspec,
     nca_s_op_rng_error,
@@ -33,39 +30,22 @@ from tapiproxy.dcerpc.interface import (
     nca_s_server_too_busy,
     nca_s_unk_if,
 )
-from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.dcerpc.negotiation import (
-    FEATURES,
+    Negotiated,
     Presentation,
     Unacceptable,
-    check,
-    consider,
-    features,
     fragmentSize,
+    negotiate,
 )
-
-if TYPE_CHECKING:
-    from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
-
-MAX_STUB = 4 * 1024 * 1024
-"""Octets of one reassembled request: what MS-RPC servers take before they refuse."""
-
-MAX_REASSEMBLY = 16 * MAX_STUB
-"""Octets that all unfinished requests of an endpoint hold together: anyone may send fragments."""
+from tapiproxy.dcerpc.securitycontexts import SecurityContexts, levelOf, principalOf
 
 MAX_PENDING_CALLS = 32
 """Calls of one association that wait for their answer; more are told that the server is busy."""
-
-MAX_SECURITY_CONTEXTS = 16
-"""Per association: a client needs one per identity and level."""
 
 MAX_PDUS_PER_TURN = 64
 """PDUs taken before other connections get their turn: some milliseconds of work."""
 
 DNE = pdu.PFC_DID_NOT_EXECUTE
-_FLAGS = pdu.WHOLE << 24
-_STUB_ALIGNMENT = 16  # of protected stubs: [MS-RPCE] 2.2.2.11
-_SECONDARY_ADDRESS_NONE = b""
 
 _requestStart = pdu.requestStart.unpack_from
 _responseStart = pdu.responseStart.pack
@@ -82,141 +62,6 @@ class Owner(Connection, Protocol):
 
     def operationFailed(self, call: Call) -> None:
         """An operation raised something that is no Fault; the exception is being handled."""
-
-
-class Endpoint:
-    """
-    What the associations of one endpoint share.
-
-    :ivar groups: its association groups; a client cannot join one of another endpoint.
-    :ivar reassembling: octets that its unfinished requests hold.
-    """
-
-    def __init__(
-        self, interfaces: Iterable[Interface], authentication: IAuthenticationService
-    ) -> None:
-        self._interfaces = {(one.uuid, one.version[0]): one for one in interfaces}
-        self.authentication = authentication
-        self.groups = AssociationGroups()
-        self.reassembling = 0
-
-    def find(self, abstract: pdu.SyntaxID) -> Interface | None:
-        """The interface of an abstract syntax: same major, no higher minor version."""
-        found = self._interfaces.get((abstract.if_uuid, abstract.major))
-        if found is None or abstract.minor > found.version[1]:
-            return None
-        return found
-
-
-class _Security:
-    """A security context under its auth_context_id."""
-
-    __slots__ = ("context", "contextID", "failed")
-
-    def __init__(self, context: ISecurityContext, contextID: int) -> None:
-        self.context = context
-        self.contextID = contextID
-        self.failed = False
-
-
-class _Partial:
-    """A request of which not all fragments are there; it is what its first fragment says."""
-
-    __slots__ = ("callID", "contextID", "littleEndian", "opnum", "security", "stub")
-
-    def __init__(
-        self,
-        callID: int,
-        contextID: int,
-        opnum: int,
-        littleEndian: bool,
-        security: _Security | None,
-    ) -> None:
-        self.callID = callID
-        self.contextID = contextID
-        self.opnum = opnum
-        self.littleEndian = littleEndian
-        self.security = security
-        # One growing buffer: a list of fragments would cost more than the octets they carry.
-        self.stub = bytearray()
-
-
-class Call:
-    """One request; see :class:`tapiproxy.dcerpc.interface.Call`."""
-
-    __slots__ = (
-        "_association",
-        "_presentation",
-        "_security",
-        "callID",
-        "contextID",
-        "littleEndian",
-        "open",
-        "opnum",
-    )
-
-    def __init__(
-        self,
-        association: ServerAssociation,
-        callID: int,
-        contextID: int,
-        opnum: int,
-        presentation: Presentation,
-        littleEndian: bool,
-        security: _Security | None,
-    ) -> None:
-        self._association = association
-        self._presentation = presentation
-        self._security = security
-        self.callID = callID
-        self.contextID = contextID
-        self.opnum = opnum
-        self.littleEndian = littleEndian
-        self.open = True
-
-    @property
-    def connection(self) -> Connection:
-        """The connection that the request came by."""
-        return self._association.connection
-
-    @property
-    def interface(self) -> Interface:
-        """The interface that the presentation context names."""
-        return self._presentation.interface
-
-    @property
-    def transferSyntax(self) -> TransferSyntax:
-        """The transfer syntax of the request and of its answer."""
-        return self._presentation.syntax
-
-    @property
-    def byteOrder(self) -> str:
-        """The byte order of the request's stub as struct writes it."""
-        return "<" if self.littleEndian else ">"
-
-    @property
-    def principal(self) -> Any:
-        """Who asks, by the security context of this request."""
-        return None if self._security is None else self._security.context.principal
-
-    @property
-    def authLevel(self) -> int:
-        """The level of this request's security context."""
-        if self._security is None:
-            return RPC_C_AUTHN_LEVEL_NONE
-        return self._security.context.authLevel
-
-    def respond(self, stub: bytes) -> None:
-        """Answer with *stub*, unless the call was answered or its client has gone."""
-        if self.open:
-            self.open = False
-            self._association.respond(self, self._security, stub)
-
-    def fault(self, status: int) -> None:
-        """Answer with a fault, unless the call was answered or its client has gone."""
-        if self.open:
-            self.open = False
-            self._association.respondFault(self, status)
 
 
 class State(Enum):
@@ -238,10 +83,8 @@ class ServerAssociation:
     """
 
     __slots__ = (
-        "_default",
         "_endpoint",
         "_fragment",
-        "_headerSigning",
         "_input",
         "_multiplexed",
         "_output",
@@ -254,7 +97,6 @@ class ServerAssociation:
         "_secondaryAddress",
         "_security",
         "_state",
-        "_waiting",
         "connection",
         "ended",
         "group",
@@ -275,15 +117,12 @@ class ServerAssociation:
         self._input = b""
         self._output: list[bytes] = []
         self._receiving = False
-        self._waiting = False
         self._plain = False
         self._fragment = pdu.MIN_FRAGMENT
         self._multiplexed = False
-        self._headerSigning = False
         self._presentations: dict[int, Presentation] = {}
-        self._security: dict[int, _Security] = {}
-        self._default: _Security | None = None
-        self._partial: _Partial | None = None
+        self._security = SecurityContexts(endpoint.authentication, self._resume)
+        self._partial: Partial | None = None
         self._pending: dict[int, Call] = {}
 
     # What the owner calls
@@ -300,9 +139,10 @@ class ServerAssociation:
         position = 0
         end = len(data)
         turn = MAX_PDUS_PER_TURN
+        waiting = self._security.waiting
         self.unfinished = False
         self._receiving = True
-        while end - position >= pdu.HEADER_SIZE and not self._waiting and not self.ended:
+        while end - position >= pdu.HEADER_SIZE and not waiting and not self.ended:
             if not turn:
                 self.unfinished = True
                 break
@@ -329,6 +169,7 @@ class ServerAssociation:
             if not taken:
                 break
             position += taken
+            waiting = self._security.waiting
         self._receiving = False
         if position < end and not self.ended:
             self._input = data[position:]
@@ -354,24 +195,22 @@ class ServerAssociation:
     @property
     def waiting(self) -> bool:
         """Whether input is held back until a security provider has answered."""
-        return self._waiting
+        return self._security.waiting
 
     @property
     def idle(self) -> bool:
         """Whether no octet, fragment, leg or ending waits for anything."""
-        return not (self._input or self._partial or self._waiting or self.ended)
+        return not (self._input or self._partial or self._security.waiting or self.ended)
 
     @property
     def principal(self) -> Any:
         """Who the client is, by the security context of its bind."""
-        return None if self._default is None else self._default.context.principal
+        return principalOf(self._security.default)
 
     @property
     def authLevel(self) -> int:
         """The level of the security context of the bind."""
-        if self._default is None:
-            return RPC_C_AUTHN_LEVEL_NONE
-        return self._default.context.authLevel
+        return levelOf(self._security.default)
 
     def connectionLost(self, failed: Callable[[], object]) -> None:
         """
@@ -385,36 +224,23 @@ class ServerAssociation:
 
     # What calls ask for
 
-    def respond(self, call: Call, security: _Security | None, stub: bytes) -> None:
+    def respond(self, call: Call, stub: bytes) -> None:
         """Send the response of a call, in as many fragments as it needs."""
         self._pending.pop(call.callID, None)
         if self._state is State.ENDED:
             return
-        if security is not None and security.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT:
-            self._respondProtected(call, security, stub)
+        security = call.security
+        if security is not None and security.protects:
+            self._output += protectedResponse(
+                call.callID,
+                call.contextID,
+                stub,
+                self._fragment,
+                security,
+                self._security.headerSigning,
+            )
         else:
-            contextID = call.contextID & 0xFF
-            room = self._fragment - pdu.REQUEST_HEADER_SIZE
-            left = len(stub)
-            flags = pdu.PFC_FIRST_FRAG
-            for offset in range(0, left or 1, room):
-                part = stub[offset : offset + room]
-                if left <= room:
-                    flags |= pdu.PFC_LAST_FRAG
-                self._output += (
-                    _responseStart(
-                        pdu.WHOLE_RESPONSE ^ _FLAGS | flags << 24,
-                        pdu.REQUEST_HEADER_SIZE + len(part),
-                        0,
-                        call.callID,
-                        left,
-                        contextID,
-                        0,
-                    ),
-                    part,
-                )
-                left -= len(part)
-                flags = 0
+            self._output += plainResponse(call.callID, call.contextID, stub, self._fragment)
         if not self._receiving:
             self.connection.flush()
 
@@ -429,7 +255,7 @@ class ServerAssociation:
     # Requests
 
     def _invoke(self, call: Call, data: bytes, start: int, end: int) -> None:
-        operation = call._presentation.operations.get(call.opnum)
+        operation = call.presentation.operations.get(call.opnum)
         if operation is None:
             self._fault(call.callID, nca_s_op_rng_error, flags=DNE, contextID=call.contextID)
             return
@@ -448,7 +274,7 @@ class ServerAssociation:
             if call.open:
                 self._pending[call.callID] = call
         elif (
-            call._security is None
+            call.security is None
             and len(stub) <= self._fragment - pdu.REQUEST_HEADER_SIZE
             and call.open
         ):
@@ -484,7 +310,7 @@ class ServerAssociation:
         try:
             verifier = pdu.readVerifier(data, position, header, body - position)
             if partial is not None and partial.callID == callID:
-                start, end, data = self._unprotect(
+                start, end, data = self._security.unprotect(
                     partial.security, verifier, data, position, body, header
                 )
                 contextID = partial.contextID
@@ -494,11 +320,13 @@ class ServerAssociation:
             else:
                 if not self._mayBegin(callID, contextID, flags, verifier):
                     return
-                security = self._securityOf(verifier)
-                start, end, data = self._unprotect(security, verifier, data, position, body, header)
+                security = self._security.of(verifier)
+                start, end, data = self._security.unprotect(
+                    security, verifier, data, position, body, header
+                )
                 if not flags & pdu.PFC_LAST_FRAG and hint > MAX_STUB:
                     raise Fault(ERROR_ACCESS_DENIED)
-                partial = _Partial(callID, contextID, opnum, header.littleEndian, security)
+                partial = Partial(callID, contextID, opnum, header.littleEndian, security)
             self._take(partial, data, start, end, flags)
         except pdu.PDUError:
             self._break(callID, nca_s_proto_error)
@@ -528,7 +356,7 @@ class ServerAssociation:
             elif contextID not in self._presentations:
                 self._fault(callID, nca_s_unk_if, flags=DNE)
             else:
-                self._securityOf(verifier)
+                self._security.of(verifier)
                 self._break(callID, nca_s_proto_error, contextID=contextID)
             return False
         if self._pending and (not self._multiplexed or callID in self._pending):
@@ -539,67 +367,11 @@ class ServerAssociation:
             return False
         return True
 
-    def _securityOf(self, verifier: pdu.AuthVerifier | None) -> _Security | None:
-        if verifier is None:
-            security = self._default
-        else:
-            security = self._security.get(verifier.auth_context_id)
-            if (
-                security is None
-                or security.context.authType != verifier.auth_type
-                or security.context.authLevel != verifier.auth_level
-            ):
-                raise Fault(ERROR_ACCESS_DENIED)
-        if security is not None:
-            if security.failed:
-                raise Fault(ERROR_ACCESS_DENIED)
-            if not security.context.complete:
-                raise Fault(nca_s_proto_error)
-        return security
-
-    def _unprotect(
-        self,
-        security: _Security | None,
-        verifier: pdu.AuthVerifier | None,
-        data: bytes,
-        position: int,
-        body: int,
-        header: pdu.Header,
-    ) -> tuple[int, int, bytes]:
-        """The fragment's stub in the clear: where it begins and ends, and in what."""
-        end = position + header.frag_length
-        if security is None:
-            if verifier is not None:
-                raise Fault(ERROR_ACCESS_DENIED)
-            return body, end, data
-        protected = security.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
-        if verifier is None:
-            if protected:
-                raise Fault(nca_s_proto_error)
-            return body, end, data
-        trailer = end - header.auth_length - pdu.SEC_TRAILER_SIZE
-        if not protected:
-            return body, trailer - verifier.auth_pad_length, data
-        clear = security.context.unprotect(
-            data[position:body],
-            data[body:trailer],
-            data[trailer : trailer + pdu.SEC_TRAILER_SIZE],
-            verifier.auth_value,
-            self._headerSigning,
-        )
-        return 0, len(clear) - verifier.auth_pad_length, clear
-
-    def _take(self, partial: _Partial, data: bytes, start: int, end: int, flags: int) -> None:
+    def _take(self, partial: Partial, data: bytes, start: int, end: int, flags: int) -> None:
         """Add a fragment's stub to its call, and invoke it if that was the last."""
         last = flags & pdu.PFC_LAST_FRAG
         if not last or partial is self._partial:
-            size = end - start
-            if len(partial.stub) + size > MAX_STUB:
-                raise Fault(ERROR_ACCESS_DENIED)
-            if self._endpoint.reassembling + size > MAX_REASSEMBLY:
-                raise Fault(nca_s_fault_remote_no_memory)
-            self._endpoint.reassembling += size
-            partial.stub += data[start:end]
+            partial.add(self._endpoint, data, start, end)
             self._partial = partial
             self._settle()
             if not last:
@@ -610,64 +382,20 @@ class ServerAssociation:
         presentation = self._presentations.get(partial.contextID)
         if presentation is None:
             self._fault(partial.callID, nca_s_unk_if, flags=DNE)
-        elif not self._permits(presentation, partial.security):
+        elif not self._endpoint.permits(presentation, partial.security):
             self._fault(partial.callID, ERROR_ACCESS_DENIED, flags=DNE, contextID=partial.contextID)
         elif len(self._pending) >= MAX_PENDING_CALLS:
             self._fault(
                 partial.callID, nca_s_server_too_busy, flags=DNE, contextID=partial.contextID
             )
         else:
-            call = Call(
-                self,
-                partial.callID,
-                partial.contextID,
-                partial.opnum,
-                presentation,
-                partial.littleEndian,
-                partial.security,
-            )
-            self._invoke(call, data, start, end)
-
-    def _permits(self, presentation: Presentation, security: _Security | None) -> bool:
-        if security is None:
-            return presentation.open
-        return self._endpoint.authentication.permits(presentation.interface, security.context)
+            self._invoke(partial.call(self, presentation), data, start, end)
 
     def _forgetPartial(self) -> None:
         if self._partial is not None:
-            self._endpoint.reassembling -= len(self._partial.stub)
+            self._partial.release(self._endpoint)
             self._partial = None
             self._settle()
-
-    def _respondProtected(self, call: Call, security: _Security, stub: bytes) -> None:
-        context = security.context
-        overhead = pdu.REQUEST_HEADER_SIZE + pdu.SEC_TRAILER_SIZE + context.tokenSize
-        room = (self._fragment - overhead) & -_STUB_ALIGNMENT
-        left = len(stub)
-        flags = pdu.PFC_FIRST_FRAG
-        for offset in range(0, left or 1, room):
-            part = stub[offset : offset + room]
-            padding = -len(part) % _STUB_ALIGNMENT
-            if left <= room:
-                flags |= pdu.PFC_LAST_FRAG
-            head = _responseStart(
-                pdu.WHOLE_RESPONSE ^ _FLAGS | flags << 24,
-                overhead + len(part) + padding,
-                context.tokenSize,
-                call.callID,
-                left,
-                call.contextID & 0xFF,
-                0,
-            )
-            trailer = pdu.packTrailer(
-                pdu.AuthVerifier(
-                    context.authType, context.authLevel, security.contextID, b"", padding
-                )
-            )
-            body, token = context.protect(head, part + bytes(padding), trailer, self._headerSigning)
-            self._output += (head, body, trailer, token)
-            left -= len(part)
-            flags = 0
 
     # Other PDUs
 
@@ -714,8 +442,9 @@ class ServerAssociation:
         try:
             bind = pdu.decodeBody(data, position, header)
             assert isinstance(bind, pdu.Bind)
-            check(bind.contexts, binding=True)
-            results = self._negotiate(bind.contexts, binding=True)
+            negotiated = negotiate(
+                bind.contexts, self._presentations, self._endpoint.offer, binding=True
+            )
         except pdu.PDUError:
             self._nak(header.call_id, pdu.NAK_PROTOCOL_VERSION_NOT_SUPPORTED)
             return
@@ -734,13 +463,12 @@ class ServerAssociation:
 
         def proceed(verifier: pdu.AuthVerifier | None) -> None:
             self._state = State.BOUND
-            self._settle()
-            self._acknowledge(pdu.BindAck, bind, flags, results, verifier)
+            self._acknowledge(pdu.BindAck, bind, flags, negotiated, verifier)
 
         def refuse(failure: AuthenticationFailed) -> None:
             self._nak(header.call_id, failure.reason)
 
-        self._authenticate(bind, proceed, refuse)
+        self._security.accept(bind.auth_verifier, proceed, refuse)
 
     def _bindAgain(self, data: bytes, position: int, header: pdu.Header) -> None:
         self._nak(header.call_id, pdu.NAK_REASON_NOT_SPECIFIED)
@@ -749,53 +477,34 @@ class ServerAssociation:
         try:
             alter = pdu.decodeBody(data, position, header)
             assert isinstance(alter, pdu.AlterContext)
-            check(alter.contexts, binding=False)
-            results = self._negotiate(alter.contexts, binding=False)
+            negotiated = negotiate(
+                alter.contexts, self._presentations, self._endpoint.offer, binding=False
+            )
         except (pdu.PDUError, Unacceptable):
-            self._break(header.call_id, nca_s_proto_error)
+            self._break(header.call_id, nca_s_proto_error, flags=DNE)
             return
         flags = alter.pfc_flags & pdu.PFC_SUPPORT_HEADER_SIGN
 
         def proceed(verifier: pdu.AuthVerifier | None) -> None:
-            self._acknowledge(pdu.AlterContextResp, alter, flags, results, verifier)
+            self._acknowledge(pdu.AlterContextResp, alter, flags, negotiated, verifier)
 
         def refuse(failure: AuthenticationFailed) -> None:
             self._break(header.call_id, failure.status, flags=DNE)
 
-        self._authenticate(alter, proceed, refuse)
-
-    def _negotiate(
-        self, proposals: tuple[pdu.PresentationContext, ...], binding: bool
-    ) -> list[pdu.ContextResult]:
-        results = []
-        for proposal in proposals:
-            offered = features(proposal) if binding else None
-            if offered is not None:
-                results.append(pdu.ContextResult(pdu.NEGOTIATE_ACK, offered & FEATURES))
-                continue
-            interface = self._endpoint.find(proposal.abstract_syntax)
-            answer = consider(
-                proposal,
-                interface,
-                self._presentations.get(proposal.p_cont_id),
-                len(self._presentations),
-                interface is not None and self._endpoint.authentication.permits(interface, None),
-            )
-            if answer.presentation is not None:
-                self._presentations[proposal.p_cont_id] = answer.presentation
-            results.append(answer.result)
-        return results
+        self._security.accept(alter.auth_verifier, proceed, refuse)
 
     def _acknowledge(
         self,
         kind: type[pdu.BindAck],
         asked: pdu.Bind,
         flags: int,
-        results: list[pdu.ContextResult],
+        negotiated: Negotiated,
         verifier: pdu.AuthVerifier | None,
     ) -> None:
         if flags & pdu.PFC_SUPPORT_HEADER_SIGN:
-            self._headerSigning = True
+            self._security.headerSigning = True
+        self._presentations.update(negotiated.added)
+        self._settle()
         assert self.group is not None
         self._output.append(
             kind(
@@ -806,96 +515,9 @@ class ServerAssociation:
                 max_recv_frag=self._fragment,
                 assoc_group_id=self.group.groupID,
                 sec_addr=self._secondaryAddress if kind is pdu.BindAck else b"",
-                results=tuple(results),
+                results=negotiated.results,
             ).encode()
         )
-
-    # Security contexts
-
-    def _authenticate(
-        self,
-        asked: pdu.Bind,
-        proceed: Callable[[pdu.AuthVerifier | None], None],
-        refuse: Callable[[AuthenticationFailed], None],
-    ) -> None:
-        """Take the leg that a bind or an alter_context carries, if it does."""
-        verifier = asked.auth_verifier
-        if verifier is None:
-            proceed(None)
-            return
-        try:
-            security = self._leg(verifier)
-        except AuthenticationFailed as failure:
-            refuse(failure)
-            return
-
-        def stepped(outcome: bytes | AuthenticationFailed) -> None:
-            if isinstance(outcome, AuthenticationFailed):
-                refuse(outcome)
-                return
-            proceed(
-                pdu.AuthVerifier(
-                    verifier.auth_type, verifier.auth_level, security.contextID, outcome
-                )
-                if outcome
-                else None
-            )
-
-        self._step(security, verifier.auth_value, stepped)
-
-    def _leg(self, verifier: pdu.AuthVerifier) -> _Security:
-        """
-        The security context that this leg belongs to, a new one if its ID is.
-
-        :raises AuthenticationFailed: it does not fit the leg before, or none can be begun.
-        """
-        security = self._security.get(verifier.auth_context_id)
-        if security is not None:
-            context = security.context
-            if context.complete or security.failed or context.authLevel != verifier.auth_level:
-                raise AuthenticationFailed("a leg too many", reason=pdu.NAK_REASON_NOT_SPECIFIED)
-            if context.authType != verifier.auth_type:
-                raise AuthenticationFailed(
-                    "a leg of another provider",
-                    reason=pdu.NAK_REASON_NOT_SPECIFIED,
-                    status=RPC_S_SEC_PKG_ERROR if verifier.auth_type else ERROR_ACCESS_DENIED,
-                )
-            return security
-        if not RPC_C_AUTHN_LEVEL_CONNECT <= verifier.auth_level <= RPC_C_AUTHN_LEVEL_PKT_PRIVACY:
-            raise AuthenticationFailed("no such level", reason=pdu.NAK_REASON_NOT_SPECIFIED)
-        if len(self._security) >= MAX_SECURITY_CONTEXTS:
-            raise AuthenticationFailed(
-                "too many security contexts",
-                reason=pdu.NAK_LOCAL_LIMIT_EXCEEDED,
-                status=nca_s_proto_error,
-            )
-        context = self._endpoint.authentication.newContext(verifier.auth_type, verifier.auth_level)
-        security = _Security(context, verifier.auth_context_id)
-        self._security[verifier.auth_context_id] = security
-        if self._default is None:
-            self._default = security
-        self._settle()
-        return security
-
-    def _step(
-        self,
-        security: _Security,
-        token: bytes,
-        stepped: Callable[[bytes | AuthenticationFailed], None],
-    ) -> None:
-        self._waiting = True
-
-        def done(outcome: bytes | AuthenticationFailed) -> None:
-            if self._state is State.ENDED:
-                return
-            self._waiting = False
-            if isinstance(outcome, AuthenticationFailed):
-                security.failed = True
-            stepped(outcome)
-            if not self._receiving:
-                self.connection.resume()
-
-        security.context.step(token, done)
 
     def _auth3(self, data: bytes, position: int, header: pdu.Header) -> None:
         """Take a leg that has no answer: its failure is told to the first request."""
@@ -904,20 +526,13 @@ class ServerAssociation:
         except pdu.PDUError:
             self._break(header.call_id, nca_s_fault_remote_no_memory, flags=DNE)
             return
-        security = None if verifier is None else self._security.get(verifier.auth_context_id)
-        if verifier is None or security is None or security.context.complete:
+        if not self._security.acceptLast(verifier):
             self._break(header.call_id, nca_s_proto_error)
-            return
-        context = security.context
-        if (context.authType, context.authLevel) != (verifier.auth_type, verifier.auth_level):
-            security.failed = True
-            return
 
-        def stepped(outcome: bytes | AuthenticationFailed) -> None:
-            # A token in return cannot be sent, so that the handshake cannot go on.
-            security.failed = bool(outcome)
-
-        self._step(security, verifier.auth_value, stepped)
+    def _resume(self) -> None:
+        """A security provider has answered."""
+        if not self._receiving:
+            self.connection.resume()
 
     # Endings
 
@@ -952,6 +567,7 @@ class ServerAssociation:
         self._forgetPartial()
         self._state = State.ENDED
         self._plain = False
+        self._security.end()
         self.ended = reason
         self._input = b""
         for call in self._pending.values():

@@ -7,13 +7,13 @@ Pure decisions of the server's side, no state and no bytes.  C706 12.6.3.1 and 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import Interface, Operation
-from tapiproxy.dcerpc.ndr import NDR, TransferSyntax
+from tapiproxy.dcerpc.ndr import NDR, NDR64, TransferSyntax
 
 BIND_TIME_FEATURES = b"\x2c\x1c\xb7\x6c\x12\x98\x40\x45"
 """The first half of the UUID 6cb71c2c-9812-4540-..., whose second half is a bit mask."""
@@ -31,30 +31,43 @@ class Unacceptable(Exception):
 
 
 @attrs.frozen(eq=False)
+class Offer:
+    """
+    An interface that is offered under an abstract syntax.
+
+    :ivar open: whether requests without authentication may call it.
+    """
+
+    interface: Interface
+    open: bool
+
+
+@attrs.frozen(eq=False)
 class Presentation:
     """
     An accepted presentation context.
 
+    :ivar proposed: the transfer syntaxes that were proposed for it, as far as we know them.
     :ivar open: whether requests without authentication may use it.
     """
 
     interface: Interface
     abstract: pdu.SyntaxID
     syntax: TransferSyntax
+    proposed: frozenset[pdu.SyntaxID]
     operations: Mapping[int, Operation]
     open: bool
 
 
 @attrs.frozen
-class Answer:
-    """A result for the client, and the presentation context if it is a new one."""
+class Negotiated:
+    """The results in the order of the proposals, and the new presentation contexts."""
 
-    result: pdu.ContextResult
-    presentation: Presentation | None = None
+    results: tuple[pdu.ContextResult, ...]
+    added: Mapping[int, Presentation]
 
 
-def _refusal(reason: int) -> Answer:
-    return Answer(pdu.ContextResult(pdu.PROVIDER_REJECTION, reason))
+_KNOWN = frozenset({NDR.syntaxID, NDR64.syntaxID})
 
 
 def fragmentSize(xmit: int, recv: int) -> int:
@@ -75,13 +88,50 @@ def features(proposal: pdu.PresentationContext) -> int | None:
     return None
 
 
-def check(proposals: Sequence[pdu.PresentationContext], binding: bool) -> None:
+def negotiate(
+    proposals: Sequence[pdu.PresentationContext],
+    present: Mapping[int, Presentation],
+    offer: Callable[[pdu.SyntaxID], Offer | None],
+    binding: bool,
+) -> Negotiated:
     """
-    Refuse what cannot be answered at all.
+    Answer the proposals of one bind or alter_context.
 
+    :param present: the presentation contexts that the association has.
+    :param offer: what an abstract syntax names, if it is offered here.
     :param binding: whether this is a bind; features are no business of alter_context.
-    :raises Unacceptable: no proposal, one without transfer syntax, features offered twice.
+    :raises Unacceptable: they cannot be answered, or change what a context means.
     """
+    _check(proposals, binding)
+    results = []
+    added: dict[int, Presentation] = {}
+    taken: set[Interface] = set()
+    for proposal in proposals:
+        offered = features(proposal) if binding else None
+        if offered is not None:
+            results.append(pdu.ContextResult(pdu.NEGOTIATE_ACK, offered & FEATURES))
+            continue
+        known = present.get(proposal.p_cont_id) or added.get(proposal.p_cont_id)
+        outcome: Presentation | int
+        if known is not None:
+            outcome = _again(proposal, known)
+        else:
+            outcome = _anew(proposal, offer(proposal.abstract_syntax), len(present) + len(added))
+        if isinstance(outcome, Presentation) and outcome.interface in taken:
+            # One context for an interface is what MS-RPC servers accept in one PDU.
+            outcome = pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED
+        if isinstance(outcome, int):
+            results.append(pdu.ContextResult(pdu.PROVIDER_REJECTION, outcome))
+            continue
+        taken.add(outcome.interface)
+        if known is None:
+            added[proposal.p_cont_id] = outcome
+        results.append(pdu.ContextResult(pdu.ACCEPTANCE, 0, outcome.syntax.syntaxID))
+    return Negotiated(tuple(results), added)
+
+
+def _check(proposals: Sequence[pdu.PresentationContext], binding: bool) -> None:
+    """Refuse what cannot be answered at all."""
     if not proposals:
         raise Unacceptable("no presentation context proposed")
     if not all(proposal.transfer_syntaxes for proposal in proposals):
@@ -90,39 +140,35 @@ def check(proposals: Sequence[pdu.PresentationContext], binding: bool) -> None:
         raise Unacceptable("bind-time features offered twice")
 
 
-def consider(
-    proposal: pdu.PresentationContext,
-    interface: Interface | None,
-    known: Presentation | None,
-    count: int,
-    open: bool,
-) -> Answer:
-    """
-    Answer one proposal of a presentation context.
+def _again(proposal: pdu.PresentationContext, known: Presentation) -> Presentation | int:
+    """Answer the proposal of a context that is there already: the context, or a reason."""
+    if proposal.abstract_syntax != known.abstract:
+        raise Unacceptable("a presentation context changes its interface")
+    if not _KNOWN.intersection(proposal.transfer_syntaxes) <= known.proposed:
+        raise Unacceptable("a presentation context changes its transfer syntax")
+    if known.syntax.syntaxID in proposal.transfer_syntaxes:
+        return known
+    return pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED
 
-    :param interface: what its abstract syntax names, if it is offered here.
-    :param known: the context that has this ID already.
-    :param count: how many contexts the association has.
-    :raises Unacceptable: it changes what a context means.
-    """
-    if known is not None:
-        if proposal.abstract_syntax != known.abstract:
-            raise Unacceptable("a presentation context changes its interface")
-        if known.syntax.syntaxID in proposal.transfer_syntaxes:
-            return Answer(pdu.ContextResult(pdu.ACCEPTANCE, 0, known.syntax.syntaxID))
-        return _refusal(pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED)
-    if interface is None:
-        return _refusal(pdu.ABSTRACT_SYNTAX_NOT_SUPPORTED)
-    spoken = interface.transferSyntaxes or (NDR,)
+
+def _anew(proposal: pdu.PresentationContext, offer: Offer | None, count: int) -> Presentation | int:
+    """Answer the proposal of a new context: the context, or a reason."""
+    if offer is None:
+        return pdu.ABSTRACT_SYNTAX_NOT_SUPPORTED
+    interface = offer.interface
+    spoken = {syntax.syntaxID: syntax for syntax in interface.transferSyntaxes or (NDR,)}
     for proposed in proposal.transfer_syntaxes:
-        for syntax in spoken:
-            if syntax.syntaxID == proposed:
-                if count >= MAX_PRESENTATION_CONTEXTS:
-                    return _refusal(pdu.LOCAL_LIMIT_EXCEEDED)
-                return Answer(
-                    pdu.ContextResult(pdu.ACCEPTANCE, 0, syntax.syntaxID),
-                    Presentation(
-                        interface, proposal.abstract_syntax, syntax, interface.operations, open
-                    ),
-                )
-    return _refusal(pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED)
+        syntax = spoken.get(proposed)
+        if syntax is None:
+            continue
+        if count >= MAX_PRESENTATION_CONTEXTS:
+            return pdu.LOCAL_LIMIT_EXCEEDED
+        return Presentation(
+            interface,
+            proposal.abstract_syntax,
+            syntax,
+            _KNOWN.intersection(proposal.transfer_syntaxes),
+            interface.operations,
+            offer.open,
+        )
+    return pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED

@@ -18,9 +18,11 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tapiproxy.dcerpc.association import Call, Endpoint, ServerAssociation
+from tapiproxy.dcerpc.association import ServerAssociation
+from tapiproxy.dcerpc.call import Call
 from tapiproxy.dcerpc.contexthandles import AssociationGroup
 from tapiproxy.dcerpc.directsend import DirectSender
+from tapiproxy.dcerpc.endpoint import Endpoint
 from tapiproxy.dcerpc.interface import Interface
 from tapiproxy.dcerpc.keepalive import setKeepAlive
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication

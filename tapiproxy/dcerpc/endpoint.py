@@ -1,0 +1,47 @@
+"""What the associations of one endpoint share: interfaces, groups and bounds.  No bytes here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tapiproxy.dcerpc.contexthandles import AssociationGroups
+from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.negotiation import Offer, Presentation
+from tapiproxy.dcerpc.pdu import SyntaxID
+from tapiproxy.dcerpc.securitycontexts import AuthContext
+
+if TYPE_CHECKING:
+    from tapiproxy.dcerpc.security import IAuthenticationService
+
+
+class Endpoint:
+    """
+    One place where clients reach a set of interfaces.
+
+    :param interfaces: what is offered.
+    :ivar authentication: who may come in.
+    :ivar groups: its association groups; a client cannot join one of another endpoint.
+    :ivar reassembling: octets that its unfinished requests hold.
+    """
+
+    def __init__(
+        self, interfaces: Iterable[Interface], authentication: IAuthenticationService
+    ) -> None:
+        self._interfaces = {(one.uuid, one.version[0]): one for one in interfaces}
+        self.authentication = authentication
+        self.groups = AssociationGroups()
+        self.reassembling = 0
+
+    def offer(self, abstract: SyntaxID) -> Offer | None:
+        """What is offered under an abstract syntax: same major, no higher minor version."""
+        found = self._interfaces.get((abstract.if_uuid, abstract.major))
+        if found is None or abstract.minor > found.version[1]:
+            return None
+        return Offer(found, self.authentication.permits(found, None))
+
+    def permits(self, presentation: Presentation, security: AuthContext | None) -> bool:
+        """Whether a request may name a presentation context under a security context."""
+        if security is None:
+            return presentation.open
+        return self.authentication.permits(presentation.interface, security.context)
