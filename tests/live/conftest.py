@@ -24,7 +24,7 @@ def startServer(tmp_path):
         server = Server(place, *arguments, config=config)
         server.port = port or server.port
         servers.append(server)
-        return server.start() if wait else server
+        return server.start() if wait else server.launch()
 
     yield start
     try:
