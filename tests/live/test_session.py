@@ -41,7 +41,15 @@ from tests.live.packets import (
     sizedText,
     splitEvents,
 )
-from tests.live.peer import ALL_DEVICES, Agent, RemoteSP, faultStatus, rpcrt
+from tests.live.peer import (
+    ALL_DEVICES,
+    REMOTESP,
+    Agent,
+    RemoteSP,
+    faultStatus,
+    impacketUUID,
+    rpcrt,
+)
 
 nca_s_fault_context_mismatch = 0x1C00001A
 RPC_X_BAD_STUB_DATA = 0x6F7
@@ -247,6 +255,20 @@ def test_attachAsSomethingElse(agent):
     assert agent.clientAttach(lProcessID=4711)[1] == LINEERR_OPERATIONFAILED
 
 
+def test_attachAsAdministrator(agent):
+    """lProcessID -3 is for administrators: anybody else gets -19, and no call-back."""
+    assert agent.clientAttach(lProcessID=-3, pszDomainUser="boss")[1] == 0x100000000 - 19
+    assert agent.remotesp.called == []
+
+
+def test_alterContext(agent):
+    """Another interface on the same connection is refused, and the session lives on."""
+    agent.establish()
+    with pytest.raises(rpcrt.DCERPCException, match="abstract_syntax_not_supported"):
+        agent.dce.alter_ctx(impacketUUID.uuidtup_to_bin(REMOTESP))
+    agent.must(Close, agent.hLine)
+
+
 def test_lostCallBackEndsTheSession(agent):
     """The client's endpoint goes away: its tapsrv connection is closed, so that it notices."""
     agent.establish()
@@ -371,6 +393,20 @@ def test_pullEvents(agent):
     agent.reply(first)
     agent.succeed(GetGroupList, 1, agent.hLine, 2, 512)
     assert agent.remotesp.events == [], "an event is delivered by push or by pull, never by both"
+
+
+def test_pullWithoutCallBack(startServer, makeAgent):
+    """A client without call-back, where the site allows it, gets everything by GetAsyncEvents."""
+    server = startServer(config="poll_without_callback = true")
+    agent = makeAgent(server, endpoints='"ncacn_nb_nb"251"').establish()
+    requestID = agent.start(GetGroupList, 1, agent.hLine, 2, 512)
+    deadline = time.monotonic() + 10
+    while not (pulled := drain(agent)):
+        assert time.monotonic() < deadline, "no LINE_REPLY"
+        time.sleep(0.02)
+    (event,) = pulled
+    assert (event.Msg, event.Param1, event.Param2) == (LINE_REPLY, requestID, 0)
+    assert agent.clientDetach() == bytes(20)
 
 
 def test_pullEventsOneByOne(agent):
