@@ -120,7 +120,11 @@ class Store:
         """
         model = Model()
         try:
-            model = self._snapshot(_CHECKPOINT) or self.base()
+            # A kill may come between folding events into the base and the checkpoint after it: the
+            # one that knows more is begun with, since events in between are deleted.
+            checkpoint, base = self._snapshot(_CHECKPOINT) or model, self.base()
+            model = checkpoint if checkpoint.sequence > base.sequence else base
+            self._checkWhole(model.sequence)
             for event in self.events(model.sequence):
                 model.apply(event)
         except (KeyError, TypeError, ValueError, sqlite3.Error) as error:
@@ -187,6 +191,14 @@ class Store:
                 self._save(_BASE, json.dumps(snapshot.dump(model), separators=(",", ":")))
                 self._connection.execute("DELETE FROM event WHERE sequence <= ?", (model.sequence,))
         return folded == most
+
+    def _checkWhole(self, after: int) -> None:
+        """See that every event behind number ``after`` is there, up to the last one."""
+        count, last = self._connection.execute(
+            "SELECT count(*), max(sequence) FROM event WHERE sequence > ?", (after,)
+        ).fetchone()
+        if count and last - after != count:
+            raise ValueError(f"{last - after - count} events are missing before event {last}")
 
     def _snapshot(self, name: str) -> Model | None:
         row = self._connection.execute(

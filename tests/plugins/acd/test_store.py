@@ -149,6 +149,24 @@ class StoreTests(unittest.TestCase):
         self.assertEqual(after.sequence, expected.sequence)
         self.assertEqual(sessionsOf(after), sessionsOf(expected))
 
+    def test_checkpointBehindTheBase(self) -> None:
+        """A checkpoint older than what was folded away since is of no more use, and is not used."""
+        self.store.append(1, HISTORY[:8])
+        self.store.checkpoint(snapshot.dump(self.store.load()))
+        self.store.append(9, HISTORY[8:])
+        whole = self.store.load()
+        self.store.compact(45_000, 1000)
+        after = self.again().load()
+        self.assertEqual(after.sequence, whole.sequence)
+        self.assertEqual(sessionsOf(after), sessionsOf(whole))
+
+    def test_gap(self) -> None:
+        """Events that are missing are damage: a model without them is no history."""
+        self.store.append(1, HISTORY)
+        self.store._connection.execute("DELETE FROM event WHERE sequence BETWEEN 9 AND 14")
+        error = self.assertRaises(StoreError, self.store.load)
+        self.assertIn("6 events are missing", str(error))
+
     def test_figuresAfterCompact(self) -> None:
         """Figures of periods that reach no further than the log, and recounts, stay equal."""
         self.store.append(1, HISTORY)
