@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from enum import Enum
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.call import Call
@@ -19,6 +19,7 @@ from tapiproxy.dcerpc.endpoint import Endpoint
 from tapiproxy.dcerpc.fragments import MAX_STUB, Partial, plainResponse, protectedResponse
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
+    RPC_C_AUTHN_NONE,
     RPC_S_NO_CALL_ACTIVE,
     AuthenticationFailed,
     Connection,
@@ -37,7 +38,7 @@ from tapiproxy.dcerpc.negotiation import (
     fragmentSize,
     negotiate,
 )
-from tapiproxy.dcerpc.securitycontexts import SecurityContexts, levelOf, principalOf
+from tapiproxy.dcerpc.securitycontexts import SecurityContexts, Unestablished
 
 MAX_PENDING_CALLS = 32
 """Calls of one association that wait for their answer; more are told that the server is busy."""
@@ -78,6 +79,7 @@ class ServerAssociation:
 
     :ivar connection: its owner, which operations see.
     :ivar group: the association group, once bound.
+    :ivar security: its security contexts, which may hold input back.
     :ivar ended: why the connection is to be closed after the output, empty while it is not.
     :ivar unfinished: input is held back for the next turn: call :meth:`receiveData` again.
     """
@@ -95,11 +97,11 @@ class ServerAssociation:
         "_presentations",
         "_receiving",
         "_secondaryAddress",
-        "_security",
         "_state",
         "connection",
         "ended",
         "group",
+        "security",
         "unfinished",
     )
 
@@ -121,7 +123,7 @@ class ServerAssociation:
         self._fragment = pdu.MIN_FRAGMENT
         self._multiplexed = False
         self._presentations: dict[int, Presentation] = {}
-        self._security = SecurityContexts(endpoint.authentication, self._resume)
+        self.security = SecurityContexts(endpoint.authentication, self._resume)
         self._partial: Partial | None = None
         self._pending: dict[int, Call] = {}
 
@@ -139,7 +141,7 @@ class ServerAssociation:
         position = 0
         end = len(data)
         turn = MAX_PDUS_PER_TURN
-        waiting = self._security.waiting
+        waiting = self.security.waiting
         self.unfinished = False
         self._receiving = True
         while end - position >= pdu.HEADER_SIZE and not waiting and not self.ended:
@@ -169,7 +171,7 @@ class ServerAssociation:
             if not taken:
                 break
             position += taken
-            waiting = self._security.waiting
+            waiting = self.security.waiting
         self._receiving = False
         if position < end and not self.ended:
             self._input = data[position:]
@@ -193,24 +195,9 @@ class ServerAssociation:
         return self._state is State.BOUND
 
     @property
-    def waiting(self) -> bool:
-        """Whether input is held back until a security provider has answered."""
-        return self._security.waiting
-
-    @property
     def idle(self) -> bool:
         """Whether no octet, fragment, leg or ending waits for anything."""
-        return not (self._input or self._partial or self._security.waiting or self.ended)
-
-    @property
-    def principal(self) -> Any:
-        """Who the client is, by the security context of its bind."""
-        return principalOf(self._security.default)
-
-    @property
-    def authLevel(self) -> int:
-        """The level of the security context of the bind."""
-        return levelOf(self._security.default)
+        return not (self._input or self._partial or self.security.waiting or self.ended)
 
     def connectionLost(self, failed: Callable[[], object]) -> None:
         """
@@ -237,7 +224,7 @@ class ServerAssociation:
                 stub,
                 self._fragment,
                 security,
-                self._security.headerSigning,
+                self.security.headerSigning,
             )
         else:
             self._output += plainResponse(call.callID, call.contextID, stub, self._fragment)
@@ -310,18 +297,18 @@ class ServerAssociation:
         try:
             verifier = pdu.readVerifier(data, position, header, body - position)
             if partial is not None and partial.callID == callID:
-                start, end, data = self._security.unprotect(
+                contextID = partial.contextID
+                start, end, data = self.security.unprotect(
                     partial.security, verifier, data, position, body, header
                 )
-                contextID = partial.contextID
                 if flags & pdu.PFC_FIRST_FRAG:
                     self._break(callID, nca_s_proto_error, contextID=contextID)
                     return
             else:
                 if not self._mayBegin(callID, contextID, flags, verifier):
                     return
-                security = self._security.of(verifier)
-                start, end, data = self._security.unprotect(
+                security = self.security.of(verifier)
+                start, end, data = self.security.unprotect(
                     security, verifier, data, position, body, header
                 )
                 if not flags & pdu.PFC_LAST_FRAG and hint > MAX_STUB:
@@ -330,6 +317,8 @@ class ServerAssociation:
             self._take(partial, data, start, end, flags)
         except pdu.PDUError:
             self._break(callID, nca_s_proto_error)
+        except Unestablished as fault:
+            self._break(callID, fault.status, flags=DNE)
         except Fault as fault:
             self._break(callID, fault.status, contextID=contextID)
 
@@ -356,7 +345,7 @@ class ServerAssociation:
             elif contextID not in self._presentations:
                 self._fault(callID, nca_s_unk_if, flags=DNE)
             else:
-                self._security.of(verifier)
+                self.security.of(verifier)
                 self._break(callID, nca_s_proto_error, contextID=contextID)
             return False
         if self._pending and (not self._multiplexed or callID in self._pending):
@@ -468,7 +457,7 @@ class ServerAssociation:
         def refuse(failure: AuthenticationFailed) -> None:
             self._nak(header.call_id, failure.reason)
 
-        self._security.accept(bind.auth_verifier, proceed, refuse)
+        self.security.accept(bind.auth_verifier, proceed, refuse)
 
     def _bindAgain(self, data: bytes, position: int, header: pdu.Header) -> None:
         self._nak(header.call_id, pdu.NAK_REASON_NOT_SPECIFIED)
@@ -477,6 +466,10 @@ class ServerAssociation:
         try:
             alter = pdu.decodeBody(data, position, header)
             assert isinstance(alter, pdu.AlterContext)
+            verifier = alter.auth_verifier
+            if verifier is not None and verifier.auth_type == RPC_C_AUTHN_NONE:
+                self._break(header.call_id, ERROR_ACCESS_DENIED, flags=DNE)
+                return
             negotiated = negotiate(
                 alter.contexts, self._presentations, self._endpoint.offer, binding=False
             )
@@ -491,7 +484,7 @@ class ServerAssociation:
         def refuse(failure: AuthenticationFailed) -> None:
             self._break(header.call_id, failure.status, flags=DNE)
 
-        self._security.accept(alter.auth_verifier, proceed, refuse)
+        self.security.accept(verifier, proceed, refuse)
 
     def _acknowledge(
         self,
@@ -502,7 +495,7 @@ class ServerAssociation:
         verifier: pdu.AuthVerifier | None,
     ) -> None:
         if flags & pdu.PFC_SUPPORT_HEADER_SIGN:
-            self._security.headerSigning = True
+            self.security.headerSigning = True
         self._presentations.update(negotiated.added)
         self._settle()
         assert self.group is not None
@@ -526,8 +519,8 @@ class ServerAssociation:
         except pdu.PDUError:
             self._break(header.call_id, nca_s_fault_remote_no_memory, flags=DNE)
             return
-        if not self._security.acceptLast(verifier):
-            self._break(header.call_id, nca_s_proto_error)
+        if not self.security.acceptLast(verifier):
+            self._break(header.call_id, nca_s_proto_error, flags=DNE)
 
     def _resume(self) -> None:
         """A security provider has answered."""
@@ -538,7 +531,7 @@ class ServerAssociation:
 
     def _settle(self) -> None:
         """Note whether requests may take the short way."""
-        self._plain = self._state is State.BOUND and not self._security and self._partial is None
+        self._plain = self._state is State.BOUND and not self.security and self._partial is None
 
     def _fault(self, callID: int, status: int, *, flags: int = 0, contextID: int = 0) -> None:
         self._output.append(
@@ -567,7 +560,7 @@ class ServerAssociation:
         self._forgetPartial()
         self._state = State.ENDED
         self._plain = False
-        self._security.end()
+        self.security.end()
         self.ended = reason
         self._input = b""
         for call in self._pending.values():

@@ -212,19 +212,19 @@ def readVerifier(data: bytes, start: int, header: Header, fixed: int) -> AuthVer
     """
     Read the authentication verifier at a PDU's end.
 
-    :param fixed: how many octets of the PDU padding cannot reach back into.
-    :raises PDUError: auth_length or auth_pad_length reach further than the PDU.
+    :param fixed: how many octets at the PDU's beginning the verifier cannot reach back into.
+    :raises PDUError: auth_length or auth_pad_length reach further than they can.
     """
     if not header.auth_length:
         return None
     end = start + header.frag_length
     trailer = end - header.auth_length - SEC_TRAILER_SIZE
-    room = trailer - start - fixed
-    if room < 0:
+    if trailer - start < fixed:
         raise PDUError("auth_length: more than the PDU")
     order = LITTLE if header.littleEndian else BIG
     kind, level, pad, reserved, contextID = order.secTrailer.unpack_from(data, trailer)
-    if pad > room:
+    # Whatever the type, as MS-RPC servers count: the four octets of an auth3 are no padding.
+    if pad > max(0, trailer - start - max(fixed, REQUEST_HEADER_SIZE)):
         raise PDUError("auth_pad_length: more than the body")
     value = data[trailer + SEC_TRAILER_SIZE : end]
     return AuthVerifier(kind, level, contextID, value, pad, reserved)
@@ -653,7 +653,7 @@ def _fault(body: _Body, header: Header, verifier: AuthVerifier | None) -> FaultP
     )
 
 
-# Up to where padding cannot reach back: stubs begin behind a longer header.
+# Up to where a verifier cannot reach back: stubs begin behind a longer header.
 _FIXED = {REQUEST: REQUEST_HEADER_SIZE, RESPONSE: REQUEST_HEADER_SIZE}
 
 _DECODERS: dict[int, _Decoder] = {

@@ -34,6 +34,13 @@ STUB_ALIGNMENT = 16
 """Protected stubs are padded to a multiple of this: [MS-RPCE] 2.2.2.11."""
 
 
+class Unestablished(Fault):
+    """A request under a security context of which legs are missing."""
+
+    def __init__(self) -> None:
+        super().__init__(nca_s_proto_error)
+
+
 class AuthContext:
     """A security context under its auth_context_id."""
 
@@ -94,6 +101,16 @@ class SecurityContexts:
     def __len__(self) -> int:
         return len(self._contexts)
 
+    @property
+    def principal(self) -> Any:
+        """Who the client is, by the security context of its bind."""
+        return principalOf(self.default)
+
+    @property
+    def authLevel(self) -> int:
+        """The level of the security context of the bind."""
+        return levelOf(self.default)
+
     def accept(
         self,
         verifier: pdu.AuthVerifier | None,
@@ -120,12 +137,12 @@ class SecurityContexts:
                 security.failed = True
                 refuse(outcome)
                 return
-            answer = None
-            if outcome:
-                answer = pdu.AuthVerifier(
+            # Also without a token: MS-RPC servers answer the last leg with a bare sec_trailer.
+            proceed(
+                pdu.AuthVerifier(
                     verifier.auth_type, verifier.auth_level, security.auth_context_id, outcome
                 )
-            proceed(answer)
+            )
 
         self._step(security, verifier.auth_value, stepped)
 
@@ -155,7 +172,8 @@ class SecurityContexts:
         """
         The security context that a request comes under.
 
-        :raises Fault: there is no such context, or it is not established.
+        :raises Fault: there is no such context, or it failed.
+        :raises Unestablished: legs of it are missing.
         """
         if verifier is None:
             security = self.default
@@ -171,7 +189,7 @@ class SecurityContexts:
             if security.failed:
                 raise Fault(ERROR_ACCESS_DENIED)
             if not security.context.complete:
-                raise Fault(nca_s_proto_error)
+                raise Unestablished
         return security
 
     def unprotect(
@@ -231,7 +249,7 @@ class SecurityContexts:
                 raise AuthenticationFailed(
                     "a leg of another provider",
                     reason=pdu.NAK_REASON_NOT_SPECIFIED,
-                    status=RPC_S_SEC_PKG_ERROR if verifier.auth_type else ERROR_ACCESS_DENIED,
+                    status=RPC_S_SEC_PKG_ERROR,
                 )
             return security
         if not RPC_C_AUTHN_LEVEL_CONNECT <= verifier.auth_level <= RPC_C_AUTHN_LEVEL_PKT_PRIVACY:

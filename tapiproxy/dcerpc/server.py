@@ -132,12 +132,12 @@ class ServerProtocol(Protocol):
     @property
     def principal(self) -> Any:
         """Who the client is, by the security context of its bind."""
-        return self.association.principal
+        return self.association.security.principal
 
     @property
     def authLevel(self) -> int:
         """The level of the security context of its bind."""
-        return self.association.authLevel
+        return self.association.security.authLevel
 
     def afterSent(self, f: Callable[[], object]) -> None:
         """Call *f* once when all that this connection was asked to send is in the kernel."""
@@ -214,7 +214,7 @@ class ServerProtocol(Protocol):
         association = self.association
         if association.ended:
             self.transport.loseConnection()
-        hold = bool(association.unfinished or association.waiting or self._sender.buffered)
+        hold = bool(association.unfinished or association.security.waiting or self._sender.buffered)
         if hold is not self._paused:
             self._paused = hold
             if hold:
