@@ -13,9 +13,6 @@ from servers import HERE, Server
 #: Seconds that attaching may take beside the time of the run itself.
 PATIENCE = 120.0
 
-#: How often a repetition is begun anew because others used the machine, before it is given up.
-TRIES = 12
-
 #: Seconds after the last attach before the memory is read.
 SETTLING = 1.0
 
@@ -130,6 +127,7 @@ def repetition(
     servers: list[Server],
     load: Load,
     foreign: float,
+    tries: int,
     say: Callable[[str], None],
 ) -> list[Run] | None:
     """
@@ -139,9 +137,10 @@ def repetition(
     repetition is discarded and begun anew.
 
     :param foreign: the CPU time of others, in cores, that a run may show.
-    :returns: the runs in the order of the servers; None if others disturbed each of `TRIES`.
+    :param tries: how often it is begun before it is given up.
+    :returns: the runs in the order of the servers; None if others disturbed each try.
     """
-    for _ in range(TRIES):
+    for _ in range(tries):
         runs = []
         for server in servers:
             run = generator.run(server, load)

@@ -44,6 +44,9 @@ def arguments() -> argparse.Namespace:
         metavar="CORES",
         help="discard runs during which others used more CPU than this (default 0.05)",
     )
+    parser.add_argument(
+        "--tries", type=int, default=12, help="of each repetition, then it is left out (default 12)"
+    )
     parser.add_argument("--handler", default="fixed", help="the handler that answers")
     parser.add_argument("--generated-ids", action="store_true", help="clients send dwRequestID 0")
     parser.add_argument("--clients", type=int, default=2000, help="attached for the memory table")
@@ -108,9 +111,9 @@ def compare(
     repetitions: list[list[Run]] = []
     for number in range(options.repetitions):
         say(f"{load} clients, repetition {number + 1}: {', '.join(s.name for s in compared)}")
-        runs = measure.repetition(generator, compared, load, options.foreign, say)
+        runs = measure.repetition(generator, compared, load, options.foreign, options.tries, say)
         if runs is None:
-            say(f"{load} clients: disturbed by others in all of {measure.TRIES} tries, left out")
+            say(f"{load} clients: disturbed by others in all of {options.tries} tries, left out")
         else:
             repetitions.append(runs)
     if not repetitions:
