@@ -147,7 +147,7 @@ def _converter(field: Field, word: int, fields: tuple[Field, ...]) -> _Convert |
     """Make the function that turns a DWORD into what it points to, for the kinds that point."""
     kind = field.kind
     if isinstance(kind, WideString):
-        return _wideString(field.path, word)
+        return _wideString(field.path, word, kind.optional)
     if isinstance(kind, Block):
         return _block(field.path, word, kind.content)
     if isinstance(kind, Within):
@@ -155,12 +155,12 @@ def _converter(field: Field, word: int, fields: tuple[Field, ...]) -> _Convert |
     return None
 
 
-def _wideString(path: str, word: int) -> _Convert:
+def _wideString(path: str, word: int, optional: bool) -> _Convert:
     read = cursor.wideString
 
     def convert(words: tuple[int, ...], data: bytes, base: int, end: int) -> str | None:
         offset = words[word]
-        if offset == TAPI_NO_DATA:
+        if optional and offset == TAPI_NO_DATA:
             return None
         return read(data, base, end, offset, path)
 

@@ -19,7 +19,7 @@ kind                value                                       checked while de
 ``addressID()``     int                                         - (the session)
 ``flags(SET)``      int                                         - (the session: bits of the set)
 ``choice(SET)``     int                                         - (the session: one of the set)
-``wideString()``    str, None for TAPI_NO_DATA                  alignment, range, null, UTF-16
+``wideString()``    str; if optional None for TAPI_NO_DATA      alignment, range, null, UTF-16
 ``block(size)``     bytes, text or GUID; 2 DWORDs               alignment, range, end, GUID's size
 ``within(STRUCT)``  a struct that lies in VarData               alignment, range, room, the struct
 ``out()``           int, filled by the server                   -
@@ -140,9 +140,14 @@ class Choice(Kind):
 
 @attrs.frozen
 class WideString(Kind):
-    """The offset of a null-terminated Unicode string in VarData."""
+    """
+    The offset of a null-terminated Unicode string in VarData.
+
+    :ivar optional: TAPI_NO_DATA says that there is none; elsewhere it is an offset like any other.
+    """
 
     name = "wideString"
+    optional: bool
 
 
 @attrs.frozen
@@ -342,9 +347,9 @@ def choice(set: ConstantSet, since: int = 0) -> Any:
     return _field(Choice(set), 0, since=since)
 
 
-def wideString(*, secret: bool = False) -> Any:
-    """A string in VarData; a secret one does not show in repr()."""
-    return _field(WideString(), None, secret=secret)
+def wideString(*, optional: bool = False, secret: bool = False) -> Any:
+    """A string in VarData, or perhaps none; a secret one does not show in repr()."""
+    return _field(WideString(optional), None, secret=secret)
 
 
 _EMPTY: dict[str, object] = {BYTES: b"", TEXT: None, TEXTS: (), GUID: NIL_GUID}

@@ -41,7 +41,8 @@ def _ofSet(kind: layout.Flags | layout.Choice, random: Random) -> int:
 
 
 def _text(kind: Kind, random: Random) -> str | None:
-    return random.choice((None, *TEXTS))
+    given = isinstance(kind, layout.WideString) and not kind.optional
+    return random.choice(TEXTS if given else (None, *TEXTS))
 
 
 def _content(kind: layout.Block | layout.Sized, random: Random) -> object:

@@ -143,8 +143,8 @@ class CreateAgent(Request):
     dwRequestID: int = requestID()
     lpContext: int = echoed()
     hLine: int = handle(HLINE)
-    lpszAgentID: str | None = wideString()
-    lpszAgentPIN: str | None = wideString(secret=True)
+    lpszAgentID: str | None = wideString(optional=True)
+    lpszAgentPIN: str | None = wideString(optional=True, secret=True)
     lphAgentContext: int = echoed()
 
 
@@ -178,7 +178,7 @@ class CreateAgentSession(Request):
     lpContext: int = echoed()
     hLine: int = handle(HLINE)
     hAgent: int = handle(HAGENT)
-    lpszAgentPIN: str | None = wideString(secret=True)
+    lpszAgentPIN: str | None = wideString(optional=True, secret=True)
     dwWorkingAddressID: int = addressID()
     lpGroupID: UUID = block(size="dwSize", content=GUID)
     lphAgentSessionContext: int = echoed()

@@ -49,14 +49,15 @@ class InitializeOffsets(RefusalTests):
         return [number, 0, 0, 0x55, friendly, 0, module, 0x20002]
 
     def test_accepted(self) -> None:
-        """Two strings in VarData are accepted, and so are none."""
+        """Two strings in VarData are accepted; that there is none cannot be said."""
         for number, cls in ((47, line.Initialize), (106, phone.Initialize)):
             message = decodeRequest(octets(self.words(number), self.STRINGS))
             self.assertIsInstance(message, cls)
             self.assertEqual(message.dwFriendlyNameOffset, "A")
             self.assertEqual(message.dwModuleNameOffset, "B")
             none = self.words(number, 0xFFFFFFFF, 0xFFFFFFFF)
-            self.assertIsNone(decodeRequest(octets(none, b"")).dwFriendlyNameOffset)
+            field = "Initialize.dwFriendlyNameOffset"
+            self.assertEqual(self.refused(none, self.STRINGS), (MISALIGNED, field))
 
     def assertBoth(self, problem: str, field: str, varData: bytes, **offset: int) -> None:
         for number in (47, 106):

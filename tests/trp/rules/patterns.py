@@ -7,6 +7,7 @@ Each function takes the rule's identifier, so that a search for it finds the pac
 from typing import Any
 
 from tapiproxy.tapi import lineerr
+from tapiproxy.wire.layout import TAPI_NO_DATA
 from tests.trp.rules.rows import Row, accepted, refused
 from tests.trp.rules.scene import (
     BARE,
@@ -108,7 +109,7 @@ def strings(first: str, second: str, third: str, field: str, code: int) -> tuple
         refused(first, f"{field} is odd", code, **{field: 1}),
         accepted(second, f"{field} is the last WCHAR", tail=b"\0\0", **{field: TAIL}),
         refused(second, f"{field} is the end of VarData", code, **{field: END}),
-        refused(second, f"{field} is far outside", code, **{field: 0x7FFFFFFE}),
+        refused(second, f"{field} is far outside", code, **{field: 0xFFFFFFFE}),
         accepted(third, f"the null of {field} is the last WCHAR", tail=b"A\0\0\0", **{field: TAIL}),
         refused(third, f"{field} has no null", code, **{field: TAIL}),
         refused(
@@ -123,6 +124,11 @@ def strings(first: str, second: str, third: str, field: str, code: int) -> tuple
         ),
         refused(third, f"{field} is not UTF-16", code, tail=loneSurrogate, **{field: TAIL}),
     )
+
+
+def given(rule: str, field: str, code: int) -> Row:
+    """Say that a string must be there."""
+    return refused(rule, f"{field} is TAPI_NO_DATA", code, **{field: TAPI_NO_DATA})
 
 
 def blocks(

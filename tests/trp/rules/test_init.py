@@ -20,6 +20,7 @@ from tapiproxy.trp.requests import line
 from tests.trp.rules.patterns import (
     atLeast,
     fits,
+    given,
     noAddress,
     noApp,
     noDevice,
@@ -37,7 +38,9 @@ class Initialize(RuleTests):
 
     rows = (
         *strings("47.1", "47.2", "47.3", "dwFriendlyNameOffset", LINEERR_INVALPARAM),
+        given("47.1", "dwFriendlyNameOffset", LINEERR_INVALPARAM),
         *strings("47.4", "47.5", "47.6", "dwModuleNameOffset", LINEERR_INVALPARAM),
+        given("47.4", "dwModuleNameOffset", LINEERR_INVALPARAM),
     )
 
     def request(self, scene: Scene) -> line.Initialize:

@@ -27,6 +27,7 @@ from tests.trp.rules.patterns import (
     atLeast,
     blocks,
     fits,
+    given,
     noAddress,
     noApp,
     noDevice,
@@ -37,7 +38,6 @@ from tests.trp.rules.patterns import (
 )
 from tests.trp.rules.rows import RuleTests, accepted, refused
 from tests.trp.rules.scene import NOBODYS, Scene, opened
-
 
 _ADDRESS = "1000\0".encode("utf-16-le")
 
@@ -82,6 +82,7 @@ class GetID(RuleTests):
         *fits("37.2", 1024, LINEERR_INVALPARAM),
         *(row for row in strings("37.3", "37.3", "37.3", "lpszDeviceClass", LINEERR_INVALPARAM)
           if row.answer != "accepted"),
+        given("37.3", "lpszDeviceClass", LINEERR_INVALPARAM),
         *noLine("37.4"),
         refused("37.4", "nobody's HLINE for an address", LINEERR_INVALLINEHANDLE,
                 hLine=NOBODYS, dwSelect=LINECALLSELECT_ADDRESS),

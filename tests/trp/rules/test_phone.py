@@ -19,7 +19,7 @@ from tapiproxy.tapi.phoneerr import (
 )
 from tapiproxy.tapi.versions import TAPI_2_0, TAPI_3_1
 from tapiproxy.trp.requests import phone
-from tests.trp.rules.patterns import strings
+from tests.trp.rules.patterns import given, strings
 from tests.trp.rules.rows import Row, RuleTests, refused
 from tests.trp.rules.scene import ACCEPTED, NOBODYS, Change, Scene
 
@@ -54,7 +54,9 @@ class Initialize(RuleTests):
 
     rows = (
         *strings("106.1", "106.2", "106.3", "dwFriendlyNameOffset", PHONEERR_INVALPARAM),
+        given("106.1", "dwFriendlyNameOffset", PHONEERR_INVALPARAM),
         *strings("106.4", "106.5", "106.6", "dwModuleNameOffset", PHONEERR_INVALPARAM),
+        given("106.4", "dwModuleNameOffset", PHONEERR_INVALPARAM),
     )
 
     def request(self, scene: Scene) -> phone.Initialize:
