@@ -29,5 +29,5 @@ def shutDown(message: phone.ShutDown, client: Client) -> int:
 
 
 def noDevice(message: Request, client: Client) -> int:
-    """Answer what is asked of a device that cannot be; its rules say so already."""
+    """Answer what is asked of a device that cannot be."""
     return PHONEERR_BADDEVICEID

@@ -55,6 +55,6 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="ClientRequest.4",
         code=LINEERR_OPERATIONUNAVAIL,
-        carriedOutBy="tapiproxy.trp.dispatch.Dispatcher.request",
+        carriedOutBy="tapiproxy.trp.dispatch.answer",
     ),
 )

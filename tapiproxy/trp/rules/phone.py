@@ -1,8 +1,8 @@
 """
 Rules of the requests about phone devices.  [MS-TRP] 2.2.4.1.4, 2.2.4.1.5
 
-There are no phones: every device identifier is wrong.  That check stands last, so that each other
-rule is seen by its own code.
+There are no phones: every device identifier is wrong.  The packets' action says so, which comes
+after all checks, so that each other rule is seen by its own code.
 """
 
 from typing import Any
@@ -25,15 +25,12 @@ from tapiproxy.trp.rules.rule import PacketRules, check, effect, packet
 
 __all__ = ["RULES"]
 
+_NO_DEVICE = "tapiproxy.trp.actions.phone.noDevice"
+
 
 def noPhoneApp(message: Any, client: Any, room: int) -> bool:
     """The HPHONEAPP is none of this client's."""
     return message.hPhoneApp not in client.phoneApps
-
-
-def noPhone(message: Any, client: Any, room: int) -> bool:
-    """No phone has this device identifier, since there are none."""
-    return True
 
 
 def badPrivilege(message: Any, client: Any, room: int) -> bool:
@@ -56,7 +53,7 @@ RULES: tuple[PacketRules, ...] = (
         check(3, PHONEERR_INVALAPPHANDLE, noPhoneApp),
         check(4, PHONEERR_INCOMPATIBLEAPIVERSION, backwards),
         check(5, PHONEERR_INCOMPATIBLEAPIVERSION, noVersionBetween),
-        check(2, PHONEERR_BADDEVICEID, noPhone),
+        effect(2, _NO_DEVICE, code=PHONEERR_BADDEVICEID),
     ),
     packet(
         95,
@@ -64,7 +61,7 @@ RULES: tuple[PacketRules, ...] = (
         check("hPhoneApp", PHONEERR_INVALAPPHANDLE, noPhoneApp),
         check(1, PHONEERR_STRUCTURETOOSMALL, roomBelow(PHONECAPS, "dwTSPIVersion"), size=True),
         check(2, PHONEERR_INCOMPATIBLEEXTVERSION, nonZero("dwExtVersion")),
-        check(3, PHONEERR_BADDEVICEID, noPhone),
+        effect(3, _NO_DEVICE, code=PHONEERR_BADDEVICEID),
     ),
     packet(
         107,
@@ -73,12 +70,8 @@ RULES: tuple[PacketRules, ...] = (
         check(2, PHONEERR_INVALPRIVILEGE, badPrivilege),
         check(3, PHONEERR_INCOMPATIBLEAPIVERSION, unknownVersion("dwNegotiatedVersion")),
         check(4, PHONEERR_INCOMPATIBLEEXTVERSION, nonZero("dwExtVersion")),
-        check("dwDeviceID", PHONEERR_BADDEVICEID, noPhone),
-        effect(
-            5,
-            "tapiproxy.trp.rules.phone.noPhone",
-            "no phone can be opened while there is none",
-        ),
+        effect("dwDeviceID", _NO_DEVICE, code=PHONEERR_BADDEVICEID),
+        effect(5, _NO_DEVICE, "no phone can be opened while there is none"),
     ),
     packet(
         119,

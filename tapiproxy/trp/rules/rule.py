@@ -130,10 +130,15 @@ def codec(
     )
 
 
-def effect(number: int, carriedOutBy: str, note: str = "") -> _Declaration:
-    """Declare what happens on success."""
+def effect(number: int | str, carriedOutBy: str, note: str = "", *, code: int = 0) -> _Declaration:
+    """
+    Declare what happens when all checks are passed.
+
+    :param carriedOutBy: the packet's action.
+    :param code: the result code with which it ends every such request; 0 for success.
+    """
     return lambda Req_Func, packet: Rule(
-        id=f"{Req_Func}.{number}", carriedOutBy=carriedOutBy, note=note
+        id=f"{Req_Func}.{number}", code=code, carriedOutBy=carriedOutBy, note=note
     )
 
 
