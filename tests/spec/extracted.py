@@ -1,5 +1,6 @@
 """What was extracted from [MS-TRP] and from tapi.h, for tests that hold declarations against it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,19 @@ class HeaderStruct:
     size: int
     members: tuple[str, ...]
     offsets: tuple[int, ...]
+
+
+@frozen
+class Rule:
+    """
+    A processing rule of ClientRequest.
+
+    :ivar kind: check or success.
+    """
+
+    id: str
+    packet: str
+    kind: str
 
 
 def _lines(name: str) -> Iterator[list[str]]:
@@ -82,3 +96,9 @@ def headerStructs() -> dict[str, HeaderStruct]:
             name, int(size), tuple(one for one, _ in pairs), tuple(int(at) for _, at in pairs)
         )
     return found
+
+
+def rules() -> list[Rule]:
+    """All processing rules of 3.1.4.2, in the specification's order."""
+    with (HERE / "rules.json").open() as file:
+        return [Rule(**rule) for rule in json.load(file)["rules"]]
