@@ -11,6 +11,7 @@ from attrs import define
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 
 from tapiproxy import pins
 from tapiproxy.errors import TAPIError
@@ -112,13 +113,18 @@ class PINCheck:
         def compare() -> bool:
             return pins.verifyPIN(pin, stored)
 
-        def done(result: object) -> object:
+        answer: Deferred[bool] = Deferred()
+
+        def done(result: bool | Failure) -> None:
             self._checking -= 1
-            return result
+            answer.callback(result)
 
         if IReactorThreads.providedBy(self._reactor):
             pool = self._reactor.getThreadPool()
             comparing: Deferred[bool] = deferToThreadPool(self._reactor, pool, compare)
         else:
             comparing = execute(compare)
-        return comparing.addBoth(done)
+        # Two Deferreds: who cancels the answer does not take the comparison out of its thread, so
+        # it counts until that has done with it.
+        comparing.addBoth(done)
+        return answer

@@ -3,7 +3,7 @@
 import queue
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.python.threadpool import ThreadPool
 from twisted.trial import unittest
@@ -84,3 +84,17 @@ class Threads(unittest.TestCase):
             self.assertTrue(self.successResultOf(each))
         self.pins.right(SETTINGS, "1234", 0)
         self.reactor.turn()
+
+    def test_boundOfTheThreads(self) -> None:
+        """Who gives up does not make room: what waits for a thread waits there still."""
+        self.patch(access, "MOST_CHECKS", 2)
+        for _ in range(2):
+            answer = self.pins.right(SETTINGS, "1234", 0)
+            answer.cancel()
+            self.failureResultOf(answer, CancelledError)
+        self.assertRaises(TAPIError, self.pins.right, SETTINGS, "1234", 0)
+        for _ in range(2):
+            self.reactor.turn()
+        answer = self.pins.right(SETTINGS, "1234", 0)
+        self.reactor.turn()
+        self.assertTrue(self.successResultOf(answer))
