@@ -93,4 +93,4 @@ class ACDHandler(AgentRequests, CallCenterRequests):
             # What a failed commit has undone is not there any more.
             if name in agents:
                 operation.centre.unattend(agents[name], now)
-        operation.commit(None)
+        operation.keep()

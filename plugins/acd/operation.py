@@ -169,7 +169,7 @@ class Operation:
         deadline = self.centre.nextDeadline()
         if deadline is not None and deadline <= now:
             self.centre.wake(now)
-            self.commit(None)
+            self.keep()
         return now
 
     def commit(self, value: _T, *extra: News) -> "Answer[_T]":
@@ -180,19 +180,20 @@ class Operation:
         :param extra: what to tell beside the news of the change itself.
         :returns: the answer, or a Deferred of it if the disk must be waited for.
         """
-        centre = self.centre
-        news: list[News] = []
-        if centre.unsaved:
-            added, centre.unsaved = centre.unsaved, []
-            changed = centre.model.takeChanged()
-            if self._announcements is not None:
-                news = self._announcements.news(changed)
-            self.writer.save(added)
-            self._arm()
-        sequence = centre.model.sequence
+        sequence = self.centre.model.sequence
+        news = self._save()
         answer = self.told(value, sequence)
         self._tell([*news, *extra], sequence)
         return answer
+
+    def keep(self, *extra: News) -> None:
+        """
+        Have what was decided without a request written, then tell it.
+
+        :param extra: as for `commit`.
+        """
+        sequence = self.centre.model.sequence
+        self._tell([*self._save(), *extra], sequence)
 
     def told(self, value: _T, sequence: int) -> "Answer[_T]":
         """
@@ -219,7 +220,7 @@ class Operation:
         now, places = self.now(), self._places()
         self._centre.wake(now)
         self._centre.useSite(site, places, now)
-        self.commit(None, *siteNews(before, site, self._centre, places))
+        self.keep(*siteNews(before, site, self._centre, places))
         self._arm()
 
     def _use(self, model: Model) -> None:
@@ -236,7 +237,7 @@ class Operation:
                 self._centre.attend(agent, now)
             elif agent.liveSessions():
                 self._centre.unattend(agent, now)
-        self.commit(None)
+        self.keep()
         self._arm()
 
     def _places(self) -> list[tuple[str, int]]:
@@ -246,6 +247,19 @@ class Operation:
             for line in self.host.lines
             for address in line.addresses
         ]
+
+    def _save(self) -> list[News]:
+        """Give what was decided to the writer; what is to be told of it."""
+        centre = self.centre
+        news: list[News] = []
+        if centre.unsaved:
+            added, centre.unsaved = centre.unsaved, []
+            changed = centre.model.takeChanged()
+            if self._announcements is not None:
+                news = self._announcements.news(changed)
+            self.writer.save(added)
+            self._arm()
+        return news
 
     def _tell(self, news: list[News], sequence: int) -> None:
         if not news:
@@ -274,7 +288,7 @@ class Operation:
     def _wake(self) -> None:
         if self._centre is not None:
             self._centre.wake(self.now())
-            self.commit(None)
+            self.keep()
             self._arm()
 
     def _later(self, call: Callable[[], None], delay: float) -> None:

@@ -1,10 +1,12 @@
 """The ACD in operation: its clock, a disk that fails, housekeeping."""
 
+import gc
 import sqlite3
 import time
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial import unittest
 
 from tapiproxy.errors import OperationUnavailable, TAPIError
@@ -194,6 +196,21 @@ class NotYetWritten(unittest.TestCase):
         answer.cancel()
         self.release()
         self.assertEqual(self.desk.state(self.session), READY)
+
+    def test_nobodyWaits(self) -> None:
+        """What was decided without a request (an application has gone) fails in silence."""
+        logged: list[str] = []
+
+        def observe(event: LogEvent) -> None:
+            # Not the event: it would keep what failed alive, and so from being unhandled.
+            logged.append(event["log_level"].name)
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        self.desk.handler.clientClosed(self.desk.client, "lost")
+        self.writer._lost(OSError("disk full"))
+        gc.collect()
+        self.assertEqual(logged, ["critical"])
 
 
 class Housekeeping(unittest.TestCase):
