@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tapiproxy.tapi import lineerr, phoneerr
 from tapiproxy.trp.requests.names import PHONE, REQUEST_NAMES
-from tapiproxy.trp.rules.registry import RULES, table
+from tapiproxy.trp.rules.registry import table
 from tapiproxy.trp.rules.rule import Rule
 
 __all__ = ["document", "path"]
@@ -90,7 +90,7 @@ def _title(row: tuple[str, str, Rule]) -> str:
 
 def _answer(rule: Rule) -> str:
     if rule.sameAs:
-        return _answer(RULES[rule.sameAs])
+        return f"as {rule.sameAs}"
     if not rule.code:
         return ""
     phone = 0x90000000 <= rule.code < 0xA0000000
