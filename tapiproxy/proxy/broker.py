@@ -8,6 +8,7 @@ It knows the configured handlers and the lines that name them; calling a handler
 from collections.abc import Iterable
 from typing import Any
 
+from attrs import define
 from twisted.logger import Logger
 
 from tapiproxy.interfaces import IClientObserver, ILine, IPrincipal, IProxyHandlerLifecycle
@@ -26,6 +27,19 @@ from tapiproxy.verify import providedRequestTypes
 __all__ = ["Assignment", "Broker", "LineService"]
 
 
+@define(eq=False)
+class _OpenLine:
+    """
+    A line that an application has open.
+
+    :ivar told: the handler that was told of it, which is told of its end too.
+    """
+
+    line: ILine
+    principal: IPrincipal
+    told: ConfiguredHandler | None = None
+
+
 class Broker:
     """
     All handlers and all lines; see `trp.proxies.Broker` for what the session layer asks.
@@ -42,8 +56,7 @@ class Broker:
         self._handlers: dict[str, ConfiguredHandler] = {}
         self._services: dict[str, LineService] = {}
         self._listener: Listener | None = None
-        # The handler that was told of a client, which is told of its end too.
-        self._observing: dict[ClientToken, ConfiguredHandler] = {}
+        self._clients: dict[ClientToken, _OpenLine] = {}
 
     # The configuration
 
@@ -51,25 +64,34 @@ class Broker:
         """
         Take the lines of a configuration, the first or a re-read one.
 
-        A line that names another handler than before ends what the former has not answered.  Lines
-        that are gone have no handler from now on.
+        A line that names another handler than before ends what the former has not answered, and
+        its clients are closed for the former and opened for the new one.  Lines that are gone have
+        no handler from now on.
         """
-        services = {}
-        for assignment in assignments:
+        taken = [
+            (each, self._entry(each.handler) if each.handler else None) for each in assignments
+        ]
+        # The former handlers are told while everything is still as they know it.
+        self._leave(
+            [
+                service
+                for assignment, handler in taken
+                if (service := self._services.get(assignment.line.name)) is not None
+                and service.handler not in (None, handler)
+            ]
+        )
+        gone, self._services = self._services, {}
+        for assignment, handler in taken:
             name = assignment.line.name
-            service = self._services.pop(name, None)
-            if service is None:
-                service = LineService(assignment.line, self._settings)
-            services[name] = service
-            handler = self._entry(assignment.handler) if assignment.handler else None
-            if service.handler not in (None, handler) and self._listener is not None:
-                self._listener.handlerRemoved(service)
+            service = gone.pop(name, None) or LineService(assignment.line, self._settings)
             service.assign(assignment, handler, self._settings)
-            self._tell(service)
-        gone, self._services = self._services, services
+            self._services[name] = service
         for service in gone.values():
             service.assign(Assignment(line=service.line), None, self._settings)
+        for service in (*self._services.values(), *gone.values()):
             self._tell(service)
+        for client, openLine in tuple(self._clients.items()):
+            self._tellOpened(client, openLine)
 
     def addHandler(self, name: str, handler: Any) -> None:
         """
@@ -163,17 +185,14 @@ class Broker:
 
     def clientOpened(self, client: ClientToken, line: ILine, principal: IPrincipal) -> None:
         """Tell the line's handler that an application opened it, if it wants to know."""
-        service = self._services.get(line.name)
-        entry = None if service is None else service.handler
-        if entry is not None and IClientObserver.providedBy(entry.provider):
-            self._observing[client] = entry
-            self._observe(entry, "clientOpened", client, line, principal)
+        openLine = self._clients[client] = _OpenLine(line, principal)
+        self._tellOpened(client, openLine)
 
     def clientClosed(self, client: ClientToken, reason: str) -> None:
         """Tell the line's handler that an application closed it, or has gone."""
-        entry = self._observing.pop(client, None)
-        if entry is not None and entry.provider is not None:
-            self._observe(entry, "clientClosed", client, reason)
+        openLine = self._clients.pop(client, None)
+        if openLine is not None:
+            self._tellClosed(client, openLine, reason)
 
     def status(self) -> dict[str, Any]:
         """Describe the handlers for ``tapiproxy status``, by name."""
@@ -207,6 +226,35 @@ class Broker:
         changes = service.refresh()
         if changes and self._listener is not None:
             self._listener.proxyStatusChanged(service.line, changes)
+
+    def _leave(self, services: list[LineService]) -> None:
+        """Take lines from their handlers."""
+        for service in services:
+            if self._listener is not None:
+                self._listener.handlerRemoved(service)
+        names = {service.line.name for service in services}
+        for client, openLine in tuple(self._clients.items()):
+            if openLine.line.name in names:
+                self._tellClosed(client, openLine, "forced")
+
+    def _tellOpened(self, client: ClientToken, openLine: "_OpenLine") -> None:
+        """Tell the handler of an open line, unless it knows."""
+        service = self._services.get(openLine.line.name)
+        entry = None if service is None else service.handler
+        if (
+            service is None
+            or entry is None
+            or openLine.told is not None
+            or not IClientObserver.providedBy(entry.provider)
+        ):
+            return
+        openLine.line, openLine.told = service.line, entry
+        self._observe(entry, "clientOpened", client, service.line, openLine.principal)
+
+    def _tellClosed(self, client: ClientToken, openLine: "_OpenLine", reason: str) -> None:
+        entry, openLine.told = openLine.told, None
+        if entry is not None and entry.provider is not None:
+            self._observe(entry, "clientClosed", client, reason)
 
     def _checkLines(self, name: str, lines: Iterable[ILine], mine: tuple[ILine, ...]) -> None:
         names = {line.name for line in mine}

@@ -194,6 +194,41 @@ class Observers(TestCase):
         broker.clientClosed(token, "forced")
         self.assertEqual(self.handler.closed, [(token, "forced")])
 
+    def test_otherHandler(self) -> None:
+        """A line that changes its handler while it is open is closed for one, opened for other."""
+        app = self.harness.application().ready()
+        new = FakeHandler()
+        self.harness.broker.addHandler("new", new)
+        self.harness.broker.assign([Assignment(line=SALES, handler="new"), *ASSIGNMENTS[1:]])
+        ((token, _),) = self.handler.opened
+        self.assertEqual(self.handler.closed, [(token, "forced")])
+        self.assertEqual(new.opened, [(token, "Sales")])
+        app.detach()
+        self.assertEqual(self.handler.closed, [(token, "forced")])
+        self.assertEqual(new.closed, [(token, "detach")])
+
+    def test_sameHandler(self) -> None:
+        """A line that keeps its handler is opened for it once."""
+        self.harness.application().ready()
+        self.harness.broker.assign(ASSIGNMENTS)
+        self.assertEqual((len(self.handler.opened), self.handler.closed), (1, []))
+
+    def test_whileItChanges(self) -> None:
+        """A handler that loses a line has all its lines while it is told so, and none after."""
+        app = self.harness.application().ready()
+        seen: list[tuple[str, ...]] = []
+
+        def cancelled(deferred: Deferred[int]) -> None:
+            seen.append(tuple(line.name for line in self.harness.host.lines))
+
+        self.handler.answers["createAgent"] = lambda request: Deferred(cancelled)
+        app.result(agent.CreateAgent(hLine=app.hLine))
+        self.harness.broker.assign(
+            [ASSIGNMENTS[1], Assignment(line=SALES, handler="new"), ASSIGNMENTS[2]]
+        )
+        self.assertEqual(seen, [("Sales", "Support")])
+        self.assertEqual(self.harness.host.lines, (SUPPORT,))
+
     def test_failure(self) -> None:
         """An observer that fails is logged; the client opens its line all the same."""
 
