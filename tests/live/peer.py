@@ -141,6 +141,8 @@ class RemoteSP(rpcrt.DCERPCServer):
         self.batches: list[int] = []
         self.complaints: list[str] = []
         self.connections = 0
+        #: Called with the number of events of a RemoteSPEventProc, before anything else is done.
+        self.arrived: Callable[[int], object] = int
         #: Cleared, it keeps RemoteSPEventProc (and Attach) from answering.
         self.answering = threading.Event()
         self.answering.set()
@@ -282,6 +284,7 @@ class RemoteSP(rpcrt.DCERPCServer):
             (lSize,) = struct.unpack_from("<I", stub, 32 + actual + -actual % 4)
             assert (maximum, offset, actual) == (lSize, 0, lSize), (maximum, offset, actual, lSize)
             events = splitEvents(buffer)
+            self.arrived(len(events))
         except (AssertionError, struct.error) as error:
             self.complaints.append(f"RemoteSPEventProc: {error}")
         with self._arrival:

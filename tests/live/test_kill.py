@@ -10,9 +10,11 @@ was asked and not answered may be there or not, but not in part.
 import base64
 import contextlib
 import hashlib
+import itertools
 import os
 import random
 import struct
+import subprocess
 import time
 import uuid
 from collections import Counter
@@ -59,6 +61,8 @@ SEED = int(os.environ.get("TAPIPROXY_KILL_SEED", "1"))
 WORKERS = 3
 #: Seconds of load before a server is killed: anything up to this.
 LOAD = 0.5
+#: Or: before it is killed right behind an event, so many have been seen at most.
+MOST_EVENTS = 150
 
 GROUPS = ("Sales", "Support")
 LIVE = (LINEAGENTSESSIONSTATE_NOTREADY, LINEAGENTSESSIONSTATE_READY)
@@ -351,6 +355,14 @@ class Lane:
     def run(self) -> None:
         """All rounds, and at the end a look at everything that any of them has told."""
         self.directory.mkdir()
+        try:
+            self.runRounds()
+        except BaseException as error:
+            error.add_note(f"{self.directory.name}, TAPIPROXY_KILL_SEED={SEED}")
+            raise
+
+    def runRounds(self) -> None:
+        """As `run`."""
         events: list[Event] = []
         latest: list[Worker] = []
         for number in range(self.rounds + 1):
@@ -382,7 +394,7 @@ class Lane:
                 pool.submit(worker.work, agent, groups)
                 for worker, agent in zip(workers, agents[1:], strict=True)
             ]
-            time.sleep(self.chance.uniform(0, LOAD))
+            self.waitForTheMoment(server, agents)
             server.kill()
             for future in working:
                 future.result(30)
@@ -392,6 +404,27 @@ class Lane:
         self.answers += sum(worker.answers for worker in workers)
         self.cutOff += sum(worker.asked is not None for worker in workers)
         return workers
+
+    def waitForTheMoment(self, server: Server, agents: list[Agent]) -> None:
+        """
+        Any moment, or the one right behind an event: there is what was told and not yet kept.
+
+        The kill itself is done here only in the first case: in the second the thread that gets the
+        event does it, since a millisecond later it would be too late.
+        """
+        if self.chance.random() < 0.3:
+            time.sleep(self.chance.uniform(0, LOAD))
+            return
+        left = itertools.count(self.chance.randrange(MOST_EVENTS), -1)
+
+        def arrived(count: int) -> None:
+            if next(left) == 0:
+                server.process.kill()
+
+        for agent in agents:
+            agent.remotesp.arrived = arrived
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(LOAD)
 
     def check(self, agent: Agent, workers: list[Worker], events: list[Event]) -> None:
         """Everything that was told is there."""

@@ -313,4 +313,5 @@ def test_logSaysNothingPerRequest(startServer, makeAgent):
 def test_startLogSaysHowManyClientsFit(startServer):
     """The start log names the descriptor limit and what it is good for."""
     server = startServer()
+    server.waitForLog("room for ")
     assert re.search(r"room for \d{3,} clients", server.log)
