@@ -213,7 +213,7 @@ class IProxyHost(Interface):
 
         :param requestTypes: an iterable of LINEPROXYREQUEST_Constants, a subset of what the handler
             provides; empty for none.
-        :param lines: an iterable of `ILine`, or ``ALL_LINES``.
+        :param lines: an iterable of `ILine`, or ``ALL_LINES``: also those that a reload adds.
         :raises ValueError: a type that the handler does not provide, or another handler's line.
         """
 
@@ -456,7 +456,8 @@ class IClientObserver(Interface):
         The application closed the line, detached, or was lost; its requests are ended already.
 
         :param client: as given to ``clientOpened``; it is not used again.
-        :param reason: ``"close"``, ``"detach"``, ``"lost"`` or ``"forced"``.
+        :param reason: ``"close"``, ``"detach"``, ``"lost"`` or ``"forced"``: the server closed it,
+            or a reload gave the line to another handler.
         """
 
 

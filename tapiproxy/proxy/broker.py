@@ -88,6 +88,8 @@ class Broker:
             self._services[name] = service
         for service in gone.values():
             service.assign(Assignment(line=service.line), None, self._settings)
+        for entry in self._handlers.values():
+            entry.keepOnly(line.name for line in self.linesOf(entry.name))
         for service in (*self._services.values(), *gone.values()):
             self._tell(service)
         for client, openLine in tuple(self._clients.items()):
@@ -165,11 +167,13 @@ class Broker:
                 f"request types {sorted(types - entry.provided)} are not provided by "
                 f"handler {name!r}"
             )
-        mine = self.linesOf(name)
-        chosen = mine if lines is None else tuple(lines)
-        self._checkLines(name, chosen, mine)
-        for line in chosen:
-            entry.wanted[line.name] = types
+        if lines is None:
+            entry.general = types
+            entry.wanted.clear()
+        else:
+            chosen = tuple(lines)
+            self._checkLines(name, chosen, self.linesOf(name))
+            entry.wanted.update((line.name, types) for line in chosen)
         self._refresh(entry)
 
     # What the session layer asks

@@ -5,7 +5,7 @@ Whatever a handler returns or raises ends here as a value, a refusal or a Deferr
 failures are logged with its name, and their text goes no further.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import CoroutineType
 from typing import Any
 
@@ -66,24 +66,38 @@ class ConfiguredHandler:
     :ivar started: it can answer, unless it says otherwise.
     """
 
-    __slots__ = ("failures", "name", "provided", "provider", "refusals", "started", "wanted")
+    __slots__ = (
+        "failures",
+        "general",
+        "name",
+        "provided",
+        "provider",
+        "refusals",
+        "started",
+        "wanted",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.provider: Any = None
         self.provided: frozenset[int] = frozenset()
         self.started = False
-        # What setAvailable said, by the name of the line.
+        # What setAvailable said of all lines, those to come included, and of some by their names.
+        self.general: frozenset[int] | None = None
         self.wanted: dict[str, frozenset[int]] = {}
         self.refusals = 0
         self.failures = 0
 
     def available(self, line: ILine) -> frozenset[int]:
         """Tell what it answers on a line now."""
-        wanted = self.wanted.get(line.name)
+        wanted = self.wanted.get(line.name, self.general)
         if wanted is None:
             return self.provided if self.started else frozenset()
         return wanted & self.provided
+
+    def keepOnly(self, names: Iterable[str]) -> None:
+        """Forget what it said of lines that are not its own any more."""
+        self.wanted = {name: self.wanted[name] for name in names if name in self.wanted}
 
 
 class LineService:

@@ -115,6 +115,25 @@ class Availability(BrokerTestCase):
         self.host.setAvailable([])
         self.assertEqual((self.types(SALES), self.types(SUPPORT)), ((), ()))
 
+    def test_ofLinesToCome(self) -> None:
+        """What a handler says of all its lines holds for those that a reload adds."""
+        self.broker.addHandler("acd", FakeHandler())
+        self.host.setAvailable([])
+        self.broker.assign([*ASSIGNMENTS[:2], Assignment(line=BARE, handler="acd")])
+        self.assertEqual(self.types(BARE), ())
+        self.host.setAvailable([9])
+        self.assertEqual(self.types(BARE), (9,))
+
+    def test_ofLinesThatWent(self) -> None:
+        """What it said of one line is forgotten with the line, and not true when it comes again."""
+        self.broker.addHandler("acd", FakeHandler())
+        self.host.setAvailable([], [SALES])
+        for other in (ASSIGNMENTS[1:], [Assignment(line=SALES, handler="other")]):
+            self.broker.assign(other)
+            self.broker.assign(ASSIGNMENTS)
+            self.assertEqual(len(self.types(SALES)), 20)
+            self.host.setAvailable([], [SALES])
+
     def test_setBeforeItIsMade(self) -> None:
         """A handler may say it while it is being made."""
         self.host.setAvailable([9])
