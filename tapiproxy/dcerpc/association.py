@@ -88,6 +88,7 @@ class ServerAssociation:
         "_endpoint",
         "_fragment",
         "_input",
+        "_longAnswer",
         "_multiplexed",
         "_output",
         "_partial",
@@ -112,6 +113,7 @@ class ServerAssociation:
         self.group: AssociationGroup | None = None
         self.ended = ""
         self.unfinished = False
+        self._longAnswer = False
         self._endpoint = endpoint
         self._peerKey = peerKey
         self._secondaryAddress = secondaryAddress
@@ -143,9 +145,10 @@ class ServerAssociation:
         turn = MAX_PDUS_PER_TURN
         waiting = self.security.waiting
         self.unfinished = False
+        self._longAnswer = False
         self._receiving = True
         while end - position >= pdu.HEADER_SIZE and not waiting and not self.ended:
-            if not turn:
+            if not turn or self._longAnswer:
                 self.unfinished = True
                 break
             turn -= 1
@@ -216,6 +219,9 @@ class ServerAssociation:
         self._pending.pop(call.callID, None)
         if self._state is State.ENDED:
             return
+        # The next request waits until these fragments went out: a client that asks much and reads
+        # nothing is found out after one long answer, not after a turn's worth of them.
+        self._longAnswer = len(stub) > self._fragment
         security = call.security
         if security is not None and security.protects:
             self._output += protectedResponse(

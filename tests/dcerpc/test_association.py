@@ -561,6 +561,22 @@ class CallTests(Association):
         self.assertEqual([each.stub for each in answers], [b"%d" % n for n in range(count)])
         self.assertEqual(turns, 4)
 
+    def test_longAnswers(self) -> None:
+        """Of a burst of requests with long answers one is taken in a turn, so that few wait."""
+        server = Server().bound()
+        stub = bytes(20000)
+        long = [
+            request(0, stub[n : n + 5000], flags=(n == 0) | (n == 15000) << 1)
+            for n in range(0, 20000, 5000)
+        ]
+        server.association.receiveData(b"".join(long) * 3 + request(0, b"short"))
+        for _ in range(3):
+            self.assertTrue(server.association.unfinished)
+            self.assertEqual(sum(len(each.stub) for each in server.sent()), 20000)
+            server.association.receiveData()
+        self.assertFalse(server.association.unfinished)
+        self.assertEqual([each.stub for each in server.sent()], [b"short"])
+
 
 class FragmentTests(Association):
     """Requests and responses that are longer than a fragment."""
