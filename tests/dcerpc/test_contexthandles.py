@@ -1,181 +1,211 @@
-"""Tests for tapiproxy.dcerpc.contexthandles: who may use a handle, and when it is run down."""
+"""Tests for tapiproxy.dcerpc.contexthandles."""
 
+from typing import Any
 from uuid import UUID
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc.contexthandles import (
     MAX_GROUP_CONNECTIONS,
     MAX_HANDLES,
     NULL_HANDLE,
+    AssociationGroup,
     AssociationGroups,
     ContextHandles,
 )
 from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_LEVEL_NONE,
+    RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     Fault,
     Interface,
     nca_s_fault_context_mismatch,
     nca_s_fault_remote_no_memory,
 )
 
-TAPSRV = Interface(UUID(int=1), (1, 0), {})
-OTHER = Interface(UUID(int=1), (1, 0), {})
+ONE = Interface(UUID(int=1), (1, 0), {})
+OTHER = Interface(UUID(int=2), (1, 0), {})
 
 
 @attrs.frozen
 class Caller:
-    principal: object = None
-    authLevel: int = 1
+    """Who uses a handle."""
+
+    principal: Any = None
+    authLevel: int = RPC_C_AUTHN_LEVEL_NONE
 
 
-class Connection:
-    """A member of a group that notes how it ended."""
+class Member:
+    """A connection, as far as its group knows it."""
 
     def __init__(self) -> None:
         self.aborted: list[str] = []
 
     def abort(self, reason: str) -> None:
+        """Note the reason."""
         self.aborted.append(reason)
 
 
-class HandleTests(SynchronousTestCase):
-    """A handle is of use to whom it was given, for what it was given."""
+class Handles(TestCase):
+    """The handles of one group."""
 
     def setUp(self) -> None:
         self.handles = ContextHandles()
-        self.gone: list[object] = []
+        self.down: list[object] = []
 
-    def mismatch(self, octets: bytes, caller: Caller, interface: Interface = TAPSRV) -> None:
+    def unknown(self, octets: bytes, caller: Caller, interface: Interface = ONE) -> None:
         fault = self.assertRaises(Fault, self.handles.find, octets, caller, interface)
         self.assertEqual(fault.status, nca_s_fault_context_mismatch)
+        self.assertFalse(fault.closes)
 
-    def test_open(self) -> None:
-        """A handle is 20 octets, no attributes and a random UUID, and finds its value."""
-        first = self.handles.open(TAPSRV, "one", self.gone.append)
-        second = self.handles.open(TAPSRV, "two", self.gone.append)
-        self.assertEqual((len(first), first[:4]), (20, bytes(4)))
-        self.assertNotEqual(first, second)
-        self.assertEqual(self.handles.find(first, Caller(), TAPSRV), "one")
-        self.assertEqual(self.handles.find(second, Caller(), TAPSRV), "two")
+    def test_form(self) -> None:
+        """A handle is four zero octets and a UUID of its own, and never the null handle."""
+        made = {self.handles.open(ONE, n, self.down.append) for n in range(20)}
+        self.assertEqual(len(made), 20)
+        for octets in made:
+            self.assertEqual((len(octets), octets[:4]), (20, bytes(4)))
+        self.unknown(NULL_HANDLE, Caller())
 
-    def test_unknown(self) -> None:
-        """A handle that nobody was given, the null handle and one with attributes are refused."""
-        handle = self.handles.open(TAPSRV, "one", self.gone.append)
-        for octets in (bytes(4) + b"x" * 16, NULL_HANDLE, b"\1\0\0\0" + handle[4:], b""):
-            self.mismatch(octets, Caller())
+    def test_find(self) -> None:
+        """A handle stands for its value until it is closed; closing does not run it down."""
+        octets = self.handles.open(ONE, "value", self.down.append)
+        self.assertEqual(self.handles.find(octets, Caller(), ONE), "value")
+        self.handles.close(octets)
+        self.unknown(octets, Caller())
+        self.handles.close(octets)
+        self.assertEqual((self.down, len(self.handles)), ([], 0))
 
-    def test_strict(self) -> None:
-        """Another interface cannot use it, not even one that looks the same."""
-        handle = self.handles.open(TAPSRV, "one", self.gone.append)
-        self.mismatch(handle, Caller(), OTHER)
+    def test_everyOctetCounts(self) -> None:
+        """A handle that differs in any octet, attributes included, is another."""
+        octets = self.handles.open(ONE, "value", self.down.append)
+        for place in range(20):
+            changed = bytearray(octets)
+            changed[place] ^= 1
+            self.unknown(bytes(changed), Caller())
+        self.unknown(octets[:19], Caller())
 
-    def test_principal(self) -> None:
-        """Another principal, and none, cannot use it."""
-        handle = self.handles.open(TAPSRV, "one", self.gone.append, "alice", 5)
-        self.mismatch(handle, Caller("bob", 5))
-        self.mismatch(handle, Caller(None, 1))
-        self.assertEqual(self.handles.find(handle, Caller("alice", 5), TAPSRV), "one")
+    def test_interface(self) -> None:
+        """A handle may be used by the interface that made it, and by no other (strict handles)."""
+        octets = self.handles.open(ONE, "value", self.down.append)
+        self.unknown(octets, Caller(), OTHER)
 
-    def test_level(self) -> None:
-        """A lower level than the one that made it is refused, a higher one is not."""
-        handle = self.handles.open(TAPSRV, "one", self.gone.append, "alice", 5)
-        self.mismatch(handle, Caller("alice", 4))
-        self.assertEqual(self.handles.find(handle, Caller("alice", 6), TAPSRV), "one")
+    def test_principalAndLevel(self) -> None:
+        """A handle wants the principal that it was made for, and at least the level."""
+        octets = self.handles.open(
+            ONE, "value", self.down.append, "alice", RPC_C_AUTHN_LEVEL_PKT_INTEGRITY
+        )
+        for principal, level, allowed in (
+            ("alice", RPC_C_AUTHN_LEVEL_PKT_INTEGRITY, True),
+            ("alice", RPC_C_AUTHN_LEVEL_PKT_PRIVACY, True),
+            ("alice", RPC_C_AUTHN_LEVEL_NONE, False),
+            ("bob", RPC_C_AUTHN_LEVEL_PKT_PRIVACY, False),
+            (None, RPC_C_AUTHN_LEVEL_PKT_PRIVACY, False),
+        ):
+            caller = Caller(principal, level)
+            if allowed:
+                self.assertEqual(self.handles.find(octets, caller, ONE), "value")
+            else:
+                self.unknown(octets, caller)
 
-    def test_close(self) -> None:
-        """A closed handle is unknown and is not run down; closing it again does nothing."""
-        handle = self.handles.open(TAPSRV, "one", self.gone.append)
-        self.handles.close(handle)
-        self.handles.close(handle)
-        self.mismatch(handle, Caller())
-        self.handles.runDown(self.fail)
-        self.assertEqual(self.gone, [])
+    def test_anonymousHandle(self) -> None:
+        """A handle that was made without authentication is of no use to one who logged on."""
+        octets = self.handles.open(ONE, "value", self.down.append)
+        self.unknown(octets, Caller("alice", RPC_C_AUTHN_LEVEL_PKT_PRIVACY))
 
-    def test_full(self) -> None:
-        """One handle too many is refused; the others work on."""
-        handles = [self.handles.open(TAPSRV, n, self.gone.append) for n in range(MAX_HANDLES)]
-        fault = self.assertRaises(Fault, self.handles.open, TAPSRV, "more", self.gone.append)
+    def test_bound(self) -> None:
+        """A group has so many handles and no more; closing one makes room."""
+        made = [self.handles.open(ONE, n, self.down.append) for n in range(MAX_HANDLES)]
+        fault = self.assertRaises(Fault, self.handles.open, ONE, None, self.down.append)
         self.assertEqual(fault.status, nca_s_fault_remote_no_memory)
-        self.assertEqual(self.handles.find(handles[-1], Caller(), TAPSRV), MAX_HANDLES - 1)
+        self.handles.close(made[0])
+        self.assertEqual(len(self.handles.open(ONE, None, self.down.append)), 20)
 
     def test_rundown(self) -> None:
-        """Each value is run down once, newest first, also when one rundown fails."""
+        """Rundown takes the newest handle first, goes on over a bug, and is the end."""
         failures: list[str] = []
-        self.handles.open(TAPSRV, "one", self.gone.append)
-        self.handles.open(TAPSRV, 0, lambda value: 1 // value)
-        self.handles.open(TAPSRV, "three", self.gone.append)
+        self.handles.open(ONE, "first", self.down.append)
+        self.handles.open(ONE, "bug", lambda value: 1 // 0)
+        self.handles.open(ONE, "last", self.down.append)
         self.handles.runDown(lambda: failures.append("failed"))
-        self.handles.runDown(lambda: failures.append("again"))
-        self.assertEqual(
-            (self.gone, failures, len(self.handles)), (["three", "one"], ["failed"], 0)
-        )
-
-    def test_openAfterRundown(self) -> None:
-        """A handle for a client that has gone is refused: nobody would run it down."""
-        self.handles.runDown(self.fail)
-        fault = self.assertRaises(Fault, self.handles.open, TAPSRV, "late", self.gone.append)
+        self.assertEqual((self.down, failures), (["last", "first"], ["failed"]))
+        fault = self.assertRaises(Fault, self.handles.open, ONE, None, self.down.append)
         self.assertEqual(fault.status, nca_s_fault_context_mismatch)
 
-    def test_openDuringRundown(self) -> None:
-        """A rundown that opens a handle is refused it and does not go on for ever."""
-        self.handles.open(
-            TAPSRV, "one", lambda value: self.handles.open(TAPSRV, value, self.gone.append)
-        )
-        failures: list[int] = []
-        self.handles.runDown(lambda: failures.append(1))
-        self.assertEqual(failures, [1])
+    def test_rundownThatCloses(self) -> None:
+        """A rundown that closes another handle of the group keeps that from being run down."""
+        first = self.handles.open(ONE, "first", self.down.append)
+        self.handles.open(ONE, "last", lambda value: self.handles.close(first))
+        self.handles.runDown(self.fail)
+        self.assertEqual(self.down, [])
 
 
-class GroupTests(SynchronousTestCase):
-    """Connections share a group if they are the same client's."""
+class Groups(TestCase):
+    """Association groups."""
 
     def setUp(self) -> None:
         self.groups = AssociationGroups()
+        self.first, self.second = Member(), Member()
 
-    def enter(self, groupID: int = 0, peer: str = "10.0.0.1"):
-        connection = Connection()
-        return connection, self.groups.enter(groupID, ("tcp", peer), connection)
+    def enter(self, groupID: int, peer: str, member: Member) -> AssociationGroup | None:
+        return self.groups.enter(groupID, peer, member)  # type: ignore[arg-type]  # a part of one
 
-    def test_new(self) -> None:
-        """Each new group has an ID of its own that is not 0."""
-        _, first = self.enter()
-        _, second = self.enter()
-        self.assertNotEqual(first.groupID, second.groupID)
-        self.assertNotIn(0, (first.groupID, second.groupID))
-        self.assertEqual(len(self.groups), 2)
+    def leave(self, group: AssociationGroup, member: Member) -> None:
+        self.groups.leave(group, member, self.fail)  # type: ignore[arg-type]  # a part of one
+
+    def made(self) -> AssociationGroup:
+        group = self.enter(0, "client", self.first)
+        assert group is not None
+        return group
+
+    def test_freshGroups(self) -> None:
+        """Each bind without group gets one of its own, with an ID that is not 0."""
+        made = {self.made().groupID for _ in range(50)}
+        self.assertEqual(len(made), 50)
+        self.assertNotIn(0, made)
 
     def test_join(self) -> None:
-        """The same peer joins by ID; another peer and an unknown ID find nothing."""
-        _, first = self.enter()
-        self.assertIs(self.enter(first.groupID)[1], first)
-        self.assertIsNone(self.enter(first.groupID, "10.0.0.2")[1])
-        self.assertIsNone(self.enter(first.groupID ^ 1)[1])
-        self.assertEqual(len(first.connections), 2)
+        """A second connection of the same peer joins by the group's ID."""
+        group = self.made()
+        self.assertIs(self.enter(group.groupID, "client", self.second), group)
+
+    def test_otherPeer(self) -> None:
+        """Another peer's group counts as none, and so does one that does not exist."""
+        group = self.made()
+        self.assertIsNone(self.enter(group.groupID, "thief", self.second))
+        self.assertIsNone(self.enter(group.groupID ^ 1, "client", self.second))
+        self.assertEqual(group.connections, {self.first})
+
+    def test_lastOneOut(self) -> None:
+        """The handles are run down with the last connection, and the ID is forgotten."""
+        down: list[object] = []
+        group = self.made()
+        self.enter(group.groupID, "client", self.second)
+        group.handles.open(ONE, "value", down.append)
+        self.leave(group, self.first)
+        self.assertEqual(down, [])
+        self.leave(group, self.second)
+        self.assertEqual((down, len(self.groups)), (["value"], 0))
+        self.assertIsNone(self.enter(group.groupID, "client", self.first))
+
+    def test_leavingTwice(self) -> None:
+        """Who leaves twice leaves once."""
+        group = self.made()
+        self.enter(group.groupID, "client", self.second)
+        self.leave(group, self.first)
+        self.leave(group, self.first)
+        self.assertEqual((group.connections, len(self.groups)), ({self.second}, 1))
 
     def test_full(self) -> None:
-        """A group takes so many connections and no more."""
-        _, group = self.enter()
+        """A group has so many connections and no more."""
+        group = self.made()
         for _ in range(MAX_GROUP_CONNECTIONS - 1):
-            self.assertIs(self.enter(group.groupID)[1], group)
-        self.assertIsNone(self.enter(group.groupID)[1])
-
-    def test_lastLeaves(self) -> None:
-        """Handles outlive every connection but the last; then they are run down, the ID is gone."""
-        first, group = self.enter()
-        second, _ = self.enter(group.groupID)
-        gone: list[str] = []
-        group.handles.open(TAPSRV, "one", gone.append)
-        self.groups.leave(group, first, self.fail)
-        self.assertEqual(gone, [])
-        self.groups.leave(group, second, self.fail)
-        self.groups.leave(group, second, self.fail)
-        self.assertEqual((gone, len(self.groups)), (["one"], 0))
-        self.assertIsNone(self.enter(group.groupID)[1])
+            self.assertIs(self.enter(group.groupID, "client", Member()), group)
+        self.assertIsNone(self.enter(group.groupID, "client", Member()))
 
     def test_abort(self) -> None:
-        """abort() ends every connection of the group."""
-        first, group = self.enter()
-        second, _ = self.enter(group.groupID)
-        group.abort("call-back failed")
-        self.assertEqual((first.aborted, second.aborted), (["call-back failed"],) * 2)
+        """Ending a group ends each of its connections."""
+        group = self.made()
+        self.enter(group.groupID, "client", self.second)
+        group.abort("enough")
+        self.assertEqual((self.first.aborted, self.second.aborted), (["enough"], ["enough"]))

@@ -1,114 +1,142 @@
-"""Tests for tapiproxy.dcerpc.ndr: what is aligned, what is checked, what is refused."""
+"""Tests for tapiproxy.dcerpc.ndr; the methods of [MS-TRP] have theirs in tests/trp/test_idl.py."""
 
 import struct
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc.interface import RPC_X_BAD_STUB_DATA, Fault, nca_s_fault_invalid_bound
-from tapiproxy.dcerpc.ndr import NDR, NDR64, Reader, Writer
+from tapiproxy.dcerpc.ndr import MAX_SIZE, NDR, NDR64, Reader, TransferSyntax, Writer
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
-ITEMS = st.lists(
-    st.one_of(
-        st.tuples(st.just("long"), st.integers(-(2**31), 2**31 - 1)),
-        st.tuples(st.just("contextHandle"), st.binary(min_size=20, max_size=20)),
-        st.tuples(st.just("octets"), st.binary(max_size=21)),
-        st.tuples(st.just("wideString"), TEXT),
-    ),
-    max_size=6,
-)
+SYNTAXES = st.sampled_from([NDR, NDR64])
 
 
-def counts(*numbers: int) -> bytes:
-    """Little-endian longs."""
-    return struct.pack(f"<{len(numbers)}I", *numbers)
+def reader(stub: bytes, littleEndian: bool = True, syntax: TransferSyntax = NDR) -> Reader:
+    """A reader whose stub lies between octets of others."""
+    return Reader(b"<<<" + stub + b">>>>>>>>", 3, 3 + len(stub), littleEndian, syntax)
 
 
-class NDRTests(SynchronousTestCase):
-    """Reader and Writer are each other's opposite, and C706's."""
+class Values(TestCase):
+    """Right values, one by one."""
 
-    def status(self, data: bytes, method: str, *arguments: int) -> int:
-        reader = Reader(data, 0, len(data))
-        return self.assertRaises(Fault, getattr(reader, method), *arguments).status
-
-    @given(ITEMS, st.sampled_from([NDR, NDR64]), st.integers(0, 9), st.binary(max_size=9))
-    def test_roundTrip(self, items, syntax, before, after) -> None:
-        """Any sequence of values is read as it was written, wherever in the bytes it lies."""
-        writer = Writer(syntax)
-        for kind, value in items:
-            if kind == "octets":
-                writer.octets(value, len(value) + 3)
-            else:
-                getattr(writer, kind)(value)
-        data = bytes(before) + writer.stub() + after
-        reader = Reader(data, before, len(data), True, syntax)
-        for kind, value in items:
-            if kind == "octets":
-                extent = reader.octets()
-                found = data[extent.start : extent.start + extent.length]
-                self.assertEqual((found, extent.maxCount), (value, len(value) + 3))
-            elif kind == "wideString":
-                self.assertEqual(reader.wideString(100), value)
-            else:
-                self.assertEqual(getattr(reader, kind)(), value)
-
-    def test_layout(self) -> None:
-        """A string of two characters, a number behind it: 14.3.4.2, padded to four."""
-        writer = Writer()
-        writer.wideString("ab")
-        writer.long(-1)
-        self.assertEqual(
-            writer.stub(), counts(3, 0, 3) + "ab\0".encode("utf-16-le") + b"\0\0\xff\xff\xff\xff"
-        )
-
-    def test_wideCounts(self) -> None:
-        """NDR64 has counts of eight octets, aligned to eight: [MS-RPCE] 2.2.5.3.2."""
-        writer = Writer(NDR64)
-        writer.long(1)
-        writer.octets(b"x", 2)
-        self.assertEqual(writer.stub(), counts(1, 0) + struct.pack("<3Q", 2, 0, 1) + b"x")
+    def test_alignment(self) -> None:
+        """Numbers align to their size from where the stub begins, not from where its bytes do."""
+        stub = b"\1\0\0\0a\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0"
+        read = reader(stub, syntax=NDR64)
+        self.assertEqual(read.long(), 1)
+        read._position += 1
+        self.assertEqual(read.count(), 0x200000000)
 
     def test_bigEndian(self) -> None:
-        """A big-endian stub's numbers, text and handle come out the same."""
-        handle = bytes(4) + bytes(range(16))
-        swapped = bytes(4) + bytes((3, 2, 1, 0, 5, 4, 7, 6)) + handle[12:]
-        data = struct.pack(">iIII", -2, 2, 0, 2) + "a\0".encode("utf-16-be") + swapped
-        reader = Reader(data, 0, len(data), False)
-        self.assertEqual(reader.long(), -2)
-        self.assertEqual(reader.wideString(10), "a")
-        self.assertEqual(reader.contextHandle(), handle)
+        """Numbers and a handle's UUID are swapped, its last eight octets are not."""
+        handle = struct.pack(">IIHH", 1, 0x01020304, 0x0506, 0x0708) + b"ABCDEFGH"
+        read = reader(struct.pack(">i", -2) + handle, littleEndian=False)
+        self.assertEqual(read.long(), -2)
+        expected = struct.pack("<IIHH", 1, 0x01020304, 0x0506, 0x0708) + b"ABCDEFGH"
+        self.assertEqual(read.contextHandle(), expected)
 
-    def test_cutShort(self) -> None:
-        """Missing octets are bad stub data, also those of padding."""
-        for method, data in (
-            ("long", b"\1\2\3"),
-            ("count", b"\1\2\3"),
-            ("contextHandle", bytes(19)),
-            ("octets", counts(4, 0, 4) + b"abc"),
-            ("octets", counts(0x7FFFFFFF, 0, 0x7FFFFFFF)),
+    def test_octetsStayWhereTheyAre(self) -> None:
+        """An array is given as an extent of the bytes that hold the stub."""
+        stub = struct.pack("<III", 9, 0, 5) + b"octet"
+        extent = reader(stub).octets()
+        self.assertEqual((extent.start, extent.length, extent.maxCount), (15, 5, 9))
+
+    def test_bigEndianText(self) -> None:
+        """Wide characters are read in the stub's order."""
+        stub = struct.pack(">III", 3, 0, 3) + "ä€\0".encode("utf-16-be")
+        self.assertEqual(reader(stub, littleEndian=False).wideString(3), "ä€")
+
+    def test_layout(self) -> None:
+        """NDR 2.0 counts in four octets, NDR64 in eight; numbers align in both."""
+        for syntax, expected in (
+            (NDR, "01000000 02000000 00000000 02000000 61000000 ffffffff"),
+            (
+                NDR64,
+                "01000000 00000000 0200000000000000 0000000000000000 0200000000000000"
+                "61000000 ffffffff",
+            ),
         ):
-            self.assertEqual(self.status(data, method), RPC_X_BAD_STUB_DATA)
-        reader = Reader(counts(1, 0, 1) + b"x\0\0", 0, 15)
-        reader.octets()
-        self.assertEqual(self.assertRaises(Fault, reader.long).status, RPC_X_BAD_STUB_DATA)
+            writer = Writer(syntax)
+            writer.long(1)
+            writer.wideString("a")
+            writer.long(-1)
+            self.assertEqual(writer.stub(), bytes.fromhex(expected))
 
-    def test_bounds(self) -> None:
-        """An offset, more elements than the maximum, and sizes that are no long are refused."""
-        for data in (
-            counts(4, 1, 3) + b"abc",
-            counts(2, 0, 3) + b"abc",
-            counts(0x80000000, 0, 0),
+    @given(
+        st.lists(
+            st.one_of(
+                st.tuples(st.just("long"), st.integers(-(2**31), 2**31 - 1)),
+                st.tuples(st.just("octets"), st.binary(max_size=20)),
+                st.tuples(st.just("handle"), st.binary(min_size=20, max_size=20)),
+                st.tuples(
+                    st.just("text"),
+                    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+                ),
+            )
+        ),
+        SYNTAXES,
+    )
+    def test_anySequence(self, values: list[tuple[str, object]], syntax: TransferSyntax) -> None:
+        """Any values in any order are read as they were written."""
+        writer = Writer(syntax)
+        for kind, value in values:
+            write = {
+                "long": writer.long,
+                "handle": writer.contextHandle,
+                "text": writer.wideString,
+                "octets": lambda octets: writer.octets(octets, len(octets) + 3),
+            }[kind]
+            write(value)
+        stub = writer.stub()
+        read = Reader(stub, 0, len(stub), True, syntax)
+        for kind, value in values:
+            if kind == "long":
+                self.assertEqual(read.long(), value)
+            elif kind == "handle":
+                self.assertEqual(read.contextHandle(), value)
+            elif kind == "text":
+                self.assertEqual(read.wideString(10000), value)
+            else:
+                extent = read.octets()
+                self.assertEqual(stub[extent.start : extent.start + extent.length], value)
+
+
+class Contradictions(TestCase):
+    """Wrong stubs; each fault is one that was chosen."""
+
+    def octets(self, maximum: int, offset: int, actual: int, syntax: TransferSyntax = NDR) -> int:
+        layout = "<III" if syntax is NDR else "<QQQ"
+        read = reader(struct.pack(layout, maximum, offset, actual) + bytes(8), syntax=syntax)
+        return self.assertRaises(Fault, read.octets).status
+
+    def test_counts(self) -> None:
+        """An offset, more octets than the maximum, and a maximum that is no size are bounds."""
+        for counts in ((8, 1, 7), (7, 0, 8), (MAX_SIZE + 1, 0, 8), (0xFFFFFFFF, 0, 0)):
+            for syntax in (NDR, NDR64):
+                self.assertEqual(self.octets(*counts, syntax), nca_s_fault_invalid_bound)
+        self.assertEqual(self.octets(1 << 63, 0, 1 << 62, NDR64), nca_s_fault_invalid_bound)
+
+    def test_missingOctets(self) -> None:
+        """An array that is longer than its stub is bad stub data, and costs nothing."""
+        self.assertEqual(self.octets(MAX_SIZE, 0, MAX_SIZE), RPC_X_BAD_STUB_DATA)
+        self.assertEqual(self.octets(9, 0, 9), RPC_X_BAD_STUB_DATA)
+
+    def test_emptyStub(self) -> None:
+        """Nothing can be read from nothing."""
+        for method in ("long", "count", "contextHandle", "octets"):
+            fault = self.assertRaises(Fault, getattr(reader(b""), method))
+            self.assertEqual(fault.status, RPC_X_BAD_STUB_DATA)
+
+    def test_text(self) -> None:
+        """Text has one terminator, at its end, no half of a pair, and no more than its limit."""
+        for text, status in (
+            (b"a\0", RPC_X_BAD_STUB_DATA),
+            (b"", RPC_X_BAD_STUB_DATA),
+            (b"a\0\0\0b\0\0\0", RPC_X_BAD_STUB_DATA),
+            (b"\0\xd8\0\0", RPC_X_BAD_STUB_DATA),
+            ("abcdefgh\0".encode("utf-16-le"), nca_s_fault_invalid_bound),
         ):
-            self.assertEqual(self.status(data, "octets"), nca_s_fault_invalid_bound)
-
-    def test_strings(self) -> None:
-        """A string has one terminator, at its end, is UTF-16, and not longer than allowed."""
-        good = counts(5, 0, 2) + b"a\0\0\0"
-        self.assertEqual(Reader(good, 0, len(good)).wideString(2), "a")
-        self.assertEqual(self.status(good, "wideString", 1), nca_s_fault_invalid_bound)
-        for text in (b"", b"a\0", b"a\0\0\0b\0\0\0", b"\0\0\0\0", b"\0\xdc\0\0"):
             count = len(text) // 2
-            data = counts(count, 0, count) + text
-            self.assertEqual(self.status(data, "wideString", 9), RPC_X_BAD_STUB_DATA)
+            read = reader(struct.pack("<III", count, 0, count) + text)
+            self.assertEqual(self.assertRaises(Fault, read.wideString, 8).status, status)

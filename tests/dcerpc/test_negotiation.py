@@ -1,10 +1,11 @@
-"""Tests for tapiproxy.dcerpc.negotiation: what bind and alter_context settle."""
+"""Tests for tapiproxy.dcerpc.negotiation: proposals in, results out."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import Interface
@@ -18,158 +19,176 @@ from tapiproxy.dcerpc.negotiation import (
     fragmentSize,
     negotiate,
 )
+from tests.dcerpc.pdus import ECHO, UNKNOWN, context, features
 
-TAPSRV = Interface(UUID(int=1), (1, 0), {})
-WIDE = Interface(UUID(int=2), (1, 0), {}, (NDR, NDR64))
-OFFERS = {
-    pdu.SyntaxID(TAPSRV.uuid, 1): Offer(TAPSRV, True),
-    pdu.SyntaxID(WIDE.uuid, 1): Offer(WIDE, False),
+BOTH = pdu.SyntaxID(UUID("7c1a0000-0000-4000-8000-0000000000b0"), 1)
+OFFERED = {
+    ECHO: Offer(Interface(ECHO.if_uuid, (1, 0), {}), True),
+    BOTH: Offer(Interface(BOTH.if_uuid, (1, 0), {}, (NDR64, NDR)), False),
 }
-FEATURES = UUID("6cb71c2c-9812-4540-0000-000000000000")
+ACCEPTED = pdu.ContextResult(pdu.ACCEPTANCE, 0, NDR.syntaxID)
+NO_INTERFACE = pdu.ContextResult(pdu.PROVIDER_REJECTION, pdu.ABSTRACT_SYNTAX_NOT_SUPPORTED)
+NO_SYNTAX = pdu.ContextResult(pdu.PROVIDER_REJECTION, pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED)
+NONE = pdu.NO_SYNTAX
 
 
-def features(bits: int) -> pdu.SyntaxID:
-    """The transfer syntax that offers these bind-time features."""
-    return pdu.SyntaxID(UUID(bytes_le=FEATURES.bytes_le[:8] + bits.to_bytes(8, "little")), 1)
+def ask(
+    *proposals: pdu.PresentationContext,
+    present: Mapping[int, Presentation] | None = None,
+    binding: bool = True,
+) -> Negotiated:
+    """Negotiate with what is offered here."""
+    return negotiate(proposals, present or {}, OFFERED.get, binding)
 
 
-def propose(contextID: int, abstract: int, *transfer: pdu.SyntaxID) -> pdu.PresentationContext:
-    """A proposal of version 1.0 of an interface."""
-    return pdu.PresentationContext(contextID, pdu.SyntaxID(UUID(int=abstract), 1), transfer)
+class FragmentSize(TestCase):
+    """How large fragments may be."""
 
-
-class NegotiationTests(SynchronousTestCase):
-    """Each proposal gets the result that MS-RPC servers give it."""
-
-    def negotiate(self, *proposals, present=None, binding=True) -> Negotiated:
-        return negotiate(proposals, present or {}, OFFERS.get, binding)
-
-    def results(self, *proposals, **more) -> list[tuple[int, int]]:
-        return [(r.result, r.reason) for r in self.negotiate(*proposals, **more).results]
-
-    def accepted(self, *proposals) -> dict[int, Presentation]:
-        return dict(self.negotiate(*proposals).added)
-
-    def test_accepts(self) -> None:
-        """An interface in a known syntax is accepted, in the first syntax that both know."""
-        unknown = pdu.SyntaxID(UUID(int=9), 2)
-        answer = self.negotiate(propose(7, 1, unknown, NDR64.syntaxID, NDR.syntaxID))
-        self.assertEqual(answer.results, (pdu.ContextResult(0, 0, NDR.syntaxID),))
-        presentation = answer.added[7]
-        self.assertIs(presentation.interface, TAPSRV)
-        self.assertIs(presentation.syntax, NDR)
-        self.assertTrue(presentation.open)
-
-    def test_wideSyntax(self) -> None:
-        """NDR64 is accepted for an interface that speaks it, if the client names it first."""
-        answer = self.negotiate(propose(0, 2, NDR64.syntaxID, NDR.syntaxID))
-        self.assertIs(answer.added[0].syntax, NDR64)
-        self.assertFalse(answer.added[0].open)
-
-    def test_refuses(self) -> None:
-        """An unknown interface and unknown syntaxes are refused with their reasons."""
-        self.assertEqual(
-            self.results(propose(0, 3, NDR.syntaxID), propose(1, 1, pdu.SyntaxID(UUID(int=9), 2))),
-            [
-                (pdu.PROVIDER_REJECTION, pdu.ABSTRACT_SYNTAX_NOT_SUPPORTED),
-                (pdu.PROVIDER_REJECTION, pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED),
-            ],
-        )
-
-    def test_oneContextForAnInterface(self) -> None:
-        """Of several contexts for one interface in one PDU the first is accepted."""
-        self.assertEqual(
-            self.results(propose(0, 1, NDR.syntaxID), propose(1, 1, NDR.syntaxID)),
-            [(0, 0), (pdu.PROVIDER_REJECTION, pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED)],
-        )
-
-    def test_features(self) -> None:
-        """Features are acknowledged as far as they are ours, when they stand first, in a bind."""
-        for bits, agreed in ((0, 0), (1, 1), (2, 2), (0xFF, 3)):
-            self.assertEqual(
-                self.results(propose(0, 1, features(bits), NDR.syntaxID)),
-                [(pdu.NEGOTIATE_ACK, agreed)],
-            )
-        self.assertEqual(self.results(propose(0, 1, NDR.syntaxID, features(3))), [(0, 0)])
-        self.assertEqual(
-            self.results(propose(0, 1, features(3)), binding=False),
-            [(pdu.PROVIDER_REJECTION, pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED)],
-        )
-
-    def test_unanswerable(self) -> None:
-        """No proposal, one without transfer syntax and features twice have no list of results."""
-        for proposals in (
-            (),
-            (propose(0, 1),),
-            (propose(0, 1, NDR.syntaxID), propose(1, 1)),
-            (propose(0, 1, features(0)), propose(1, 1, features(0))),
-        ):
-            self.assertRaises(Unacceptable, self.negotiate, *proposals)
-
-    def test_again(self) -> None:
-        """A context that is there may be proposed again, and keeps its meaning."""
-        present = self.accepted(propose(5, 2, NDR.syntaxID))
-        again = self.negotiate(propose(5, 2, NDR.syntaxID), present=present, binding=False)
-        self.assertEqual((again.results[0].result, dict(again.added)), (pdu.ACCEPTANCE, {}))
-        self.assertEqual(
-            self.results(
-                propose(5, 2, pdu.SyntaxID(UUID(int=9), 2)), present=present, binding=False
-            ),
-            [(pdu.PROVIDER_REJECTION, pdu.PROPOSED_TRANSFER_SYNTAXES_NOT_SUPPORTED)],
-        )
-
-    def test_changed(self) -> None:
-        """A context that would mean another interface or another syntax ends the association."""
-        present = self.accepted(propose(5, 2, NDR.syntaxID))
-        for proposal in (propose(5, 1, NDR.syntaxID), propose(5, 2, NDR64.syntaxID)):
-            self.assertRaises(
-                Unacceptable, self.negotiate, proposal, present=present, binding=False
-            )
-
-    def test_limit(self) -> None:
-        """An association has so many contexts; one more is refused, the others stay."""
-        present: dict[int, Presentation] = {}
-        for contextID in range(MAX_PRESENTATION_CONTEXTS):
-            answer = self.negotiate(propose(contextID, 1, NDR.syntaxID), present=present)
-            present.update(answer.added)
-        self.assertEqual(len(present), MAX_PRESENTATION_CONTEXTS)
-        self.assertEqual(
-            self.results(propose(99, 1, NDR.syntaxID), present=present),
-            [(pdu.PROVIDER_REJECTION, pdu.LOCAL_LIMIT_EXCEEDED)],
-        )
-
-    def test_fragmentSizes(self) -> None:
-        """The smaller size proposed, between 2048 and 5840, down to a multiple of 8."""
+    def test_table(self) -> None:
+        """The smaller proposal counts, between 2048 and 5840, rounded down to a multiple of 8."""
         for xmit, recv, size in (
             (5840, 5840, 5840),
             (0xFFFF, 0xFFFF, 5840),
             (0, 0xFFFF, 2048),
+            (0xFFFF, 0, 2048),
+            (0, 0, 2048),
             (3199, 0xFFFF, 3192),
-            (4280, 5840, 4280),
+            (0xFFFF, 3199, 3192),
+            (3199, 0, 2048),
+            (2049, 4280, 2048),
         ):
-            self.assertEqual(fragmentSize(xmit, recv), size)
-            self.assertEqual(fragmentSize(recv, xmit), size)
+            self.assertEqual(fragmentSize(xmit, recv), size, (xmit, recv))
 
-    @given(
-        st.lists(
-            st.builds(
-                propose,
-                st.integers(0, 3),
-                st.integers(0, 3),
-                st.sampled_from(
-                    [NDR.syntaxID, NDR64.syntaxID, features(3), pdu.SyntaxID(UUID(int=9), 2)]
-                ),
-            ),
-            max_size=6,
-        ),
-        st.booleans(),
-    )
-    def test_anyProposals(self, proposals, binding) -> None:
-        """Any list is answered by as many results, or is unacceptable."""
-        try:
-            answer = self.negotiate(*proposals, binding=binding)
-        except Unacceptable:
-            return
-        self.assertEqual(len(answer.results), len(proposals))
-        kinds = [result.result for result in answer.results]
-        self.assertLessEqual(len(answer.added), kinds.count(pdu.ACCEPTANCE))
+    @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
+    def test_bounds(self, xmit: int, recv: int) -> None:
+        """Whatever is proposed, stubs stay aligned across fragments and within bounds."""
+        size = fragmentSize(xmit, recv)
+        self.assertTrue(pdu.MIN_FRAGMENT <= size <= pdu.MAX_FRAGMENT and size % 8 == 0)
+
+
+class Contexts(TestCase):
+    """Presentation contexts."""
+
+    def test_accepted(self) -> None:
+        """A known interface in a known syntax is accepted, wherever in the list that stands."""
+        for transfer in ((NDR.syntaxID,), (NONE, NDR.syntaxID), (NDR.syntaxID, NDR.syntaxID)):
+            answer = ask(context(7, transfer=transfer))
+            self.assertEqual(answer.results, (ACCEPTED,))
+            self.assertIs(answer.added[7].interface, OFFERED[ECHO].interface)
+            self.assertIs(answer.added[7].syntax, NDR)
+
+    def test_refused(self) -> None:
+        """An unknown interface, and syntaxes that it is not spoken in, have their reasons."""
+        self.assertEqual(ask(context(0, UNKNOWN)), Negotiated((NO_INTERFACE,), {}))
+        answer = ask(context(0, ECHO, (NDR64.syntaxID, NONE)))
+        self.assertEqual(answer, Negotiated((NO_SYNTAX,), {}))
+
+    def test_openness(self) -> None:
+        """Whether requests may come without authentication is told by the interface's offer."""
+        added = ask(context(0, ECHO), context(1, BOTH)).added
+        self.assertEqual([added[0].open, added[1].open], [True, False])
+
+    def test_clientsPreference(self) -> None:
+        """Of the syntaxes that both know, the client's first counts."""
+        answer = ask(context(0, BOTH, (NDR.syntaxID, NDR64.syntaxID)))
+        self.assertIs(answer.added[0].syntax, NDR)
+        answer = ask(context(0, BOTH, (NDR64.syntaxID, NDR.syntaxID)))
+        self.assertIs(answer.added[0].syntax, NDR64)
+
+    def test_oneForEachInterface(self) -> None:
+        """In one PDU an interface gets one context; other interfaces get theirs."""
+        answer = ask(context(0), context(1), context(2, BOTH), context(3, BOTH, (NDR64.syntaxID,)))
+        self.assertEqual(answer.results, (ACCEPTED, NO_SYNTAX, ACCEPTED, NO_SYNTAX))
+        self.assertEqual(set(answer.added), {0, 2})
+
+    def test_sameIDTwice(self) -> None:
+        """A context that is proposed twice in one PDU is accepted once."""
+        answer = ask(context(4), context(4))
+        self.assertEqual(answer.results, (ACCEPTED, NO_SYNTAX))
+        self.assertEqual(set(answer.added), {4})
+
+    def test_again(self) -> None:
+        """A context may be proposed again, and is the same; an unusable list leaves it usable."""
+        present = ask(context(4)).added
+        answer = ask(context(4), present=present, binding=False)
+        self.assertEqual(answer, Negotiated((ACCEPTED,), {}))
+        answer = ask(context(4, transfer=(NONE,)), present=present, binding=False)
+        self.assertEqual(answer, Negotiated((NO_SYNTAX,), {}))
+
+    def test_sameListAgain(self) -> None:
+        """Syntaxes that were proposed from the beginning are no change."""
+        both = (NDR.syntaxID, NDR64.syntaxID)
+        present = ask(context(4, transfer=both)).added
+        answer = ask(context(4, transfer=both), present=present, binding=False)
+        self.assertEqual(answer.results, (ACCEPTED,))
+
+    def test_changed(self) -> None:
+        """A context can change neither its interface nor to another syntax that we know."""
+        present = ask(context(4)).added
+        for proposal in (
+            context(4, UNKNOWN),
+            context(4, BOTH),
+            context(4, transfer=(NONE, NDR64.syntaxID)),
+            context(4, transfer=(NDR.syntaxID, NDR64.syntaxID)),
+        ):
+            self.assertRaises(
+                Unacceptable, negotiate, [proposal], present, OFFERED.get, binding=False
+            )
+
+    def test_nothingProposed(self) -> None:
+        """No context at all, and a context without syntax, cannot be answered."""
+        for binding in (True, False):
+            for proposals in ([], [context(transfer=())], [context(), context(1, transfer=())]):
+                self.assertRaises(
+                    Unacceptable, negotiate, proposals, {}, OFFERED.get, binding=binding
+                )
+
+    def test_tooMany(self) -> None:
+        """Beyond the limit a new context is refused by its own reason; known ones stay."""
+        present: dict[int, Presentation] = {}
+        for number in range(MAX_PRESENTATION_CONTEXTS):
+            present.update(ask(context(number), present=present, binding=False).added)
+        full = pdu.ContextResult(pdu.PROVIDER_REJECTION, pdu.LOCAL_LIMIT_EXCEEDED)
+        answer = ask(context(999), context(3), present=present, binding=False)
+        self.assertEqual(answer, Negotiated((full, ACCEPTED), {}))
+
+    def test_tooManyAtOnce(self) -> None:
+        """The limit counts contexts of the same PDU as well."""
+        present = dict.fromkeys(range(MAX_PRESENTATION_CONTEXTS - 1), ask(context()).added[0])
+        answer = ask(context(1000), context(1001, BOTH), present=present, binding=False)
+        self.assertEqual(answer.results[1].reason, pdu.LOCAL_LIMIT_EXCEEDED)
+        self.assertEqual(set(answer.added), {1000})
+
+
+class Features(TestCase):
+    """Bind-time feature negotiation ([MS-RPCE] 2.2.2.14)."""
+
+    def result(self, bits: int) -> pdu.ContextResult:
+        return pdu.ContextResult(pdu.NEGOTIATE_ACK, bits)
+
+    def test_acknowledged(self) -> None:
+        """Those features that we know are acknowledged; syntaxes behind them do not matter."""
+        for offered, known in ((0, 0), (1, 1), (2, 2), (3, 3), (0xFF, 3), (4, 0)):
+            for more in ((), (NDR.syntaxID,), (NONE, UNKNOWN)):
+                answer = ask(context(1, NONE, (features(offered), *more)))
+                self.assertEqual(answer, Negotiated((self.result(known),), {}))
+
+    def test_onlyTheFirstCounts(self) -> None:
+        """Features that are not the first syntax are a syntax that nobody speaks."""
+        self.assertEqual(ask(context(1, NONE, (NONE, features(1)))).results, (NO_INTERFACE,))
+        self.assertEqual(ask(context(1, ECHO, (NDR.syntaxID, features(1)))).results, (ACCEPTED,))
+
+    def test_besidesARealContext(self) -> None:
+        """Features and a context are proposed in one bind, as MS-RPC clients do."""
+        answer = ask(context(0), context(1, ECHO, (features(3),)))
+        self.assertEqual(answer.results, (ACCEPTED, self.result(3)))
+
+    def test_twice(self) -> None:
+        """Features that are offered twice cannot be answered."""
+        proposals = [context(0, NONE, (features(0),)), context(1, NONE, (features(0),))]
+        self.assertRaises(Unacceptable, negotiate, proposals, {}, OFFERED.get, binding=True)
+
+    def test_notInAlterContext(self) -> None:
+        """Only bind offers features."""
+        answer = ask(context(1, NONE, (features(1),)), binding=False)
+        self.assertEqual(answer.results, (NO_INTERFACE,))
