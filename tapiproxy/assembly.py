@@ -28,6 +28,7 @@ from tapiproxy.proxy.lines import StaticLine, StaticLines, staticLine
 from tapiproxy.trp import idl
 from tapiproxy.trp.server import TelephonyServer
 from tapiproxy.trp.settings import Settings
+from tapiproxy.verify import providedRequestTypes
 
 __all__ = ["Parts", "allowedLimits", "assemble", "assignments", "checkListeners", "join", "lines"]
 
@@ -138,6 +139,7 @@ def join(
     own = directory.ofHandler(table.name)
     host = ProvisionalHost(table.name, parts.broker, reactor, own, table.options, upcoming)
     handler = makeHandler(found, table.arguments, host)
+    host.provided = providedRequestTypes(handler)
     _checkDemonstration(configuration, table.name, handler)
     return RunningHandler(table, found.file, host, handler)
 

@@ -462,7 +462,7 @@ class IClientObserver(Interface):
 
 
 class IReloadable(Interface):
-    """A handler that takes new options from a re-read configuration (SIGHUP) without a restart."""
+    """A handler that takes a re-read configuration (SIGHUP) without a restart: options, lines."""
 
     def check(options: Mapping[str, Any]) -> None:
         """
@@ -475,6 +475,9 @@ class IReloadable(Interface):
     def reload(options: Mapping[str, Any]) -> None:
         """
         Use options that ``check`` has passed; ``host.lines`` is already the new one.
+
+        Called as well, with the options as they were, when a reload has changed the handler's lines
+        alone.
 
         :param options: a mapping, as `IProxyHost.options`.
         """

@@ -1,5 +1,6 @@
 """Starts and stops handlers, each with its deadline: one that hangs holds up nobody for ever."""
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
@@ -8,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from tapiproxy.config import HandlerTable
-from tapiproxy.interfaces import IProxyHandlerLifecycle
+from tapiproxy.interfaces import IControllable, IProxyHandlerLifecycle
 from tapiproxy.proxy.host import ProxyHost
 
 __all__ = ["START_SECONDS", "STOP_SECONDS", "HandlerStartError", "RunningHandler"]
@@ -40,6 +41,23 @@ class RunningHandler:
     handler: Any
 
     _log = Logger()
+
+    def controlVerbs(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        """
+        The commands that it takes; asked once, before it is started.
+
+        :raises HandlerStartError: it failed.
+        """
+        if not IControllable.providedBy(self.handler):
+            return {}
+        try:
+            return dict(self.handler.controlVerbs())
+        except Exception as error:  # a frontier: the handler is called
+            self._log.failure("handler {handler} failed on its verbs", handler=self.table.name)
+            raise HandlerStartError(
+                f"handler {self.table.name!r} does not say which commands it takes: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     async def start(self, clock: IReactorTime) -> None:
         """

@@ -26,6 +26,7 @@ class ProvisionalHost(ProxyHost):
     handler says of its availability is kept.
 
     :param upcoming: the lines that will name the handler.
+    :ivar provided: the request types that the handler answers, None while it is being made.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class ProvisionalHost(ProxyHost):
         upcoming: tuple[ILine, ...],
     ) -> None:
         super().__init__(name, broker, reactor, dataDirectory, options)
+        self.provided: frozenset[int] | None = None
         self._upcoming: tuple[ILine, ...] | None = upcoming
         self._kept: list[tuple[frozenset[int], tuple[ILine, ...] | None]] = []
 
@@ -57,13 +59,25 @@ class ProvisionalHost(ProxyHost):
         """As `IProxyHost`."""
         if self._upcoming is None:
             super().setAvailable(requestTypes, lines)
-        else:
-            chosen = None if lines is ALL_LINES else tuple(lines)
-            self._kept.append((frozenset(requestTypes), chosen))
+            return
+        # Refused now, as any host does: when the configuration is in force it is too late.
+        types, chosen = frozenset(requestTypes), None if lines is ALL_LINES else tuple(lines)
+        if self.provided is not None and not types <= self.provided:
+            raise ValueError(
+                f"request types {sorted(types - self.provided)} are not provided by "
+                f"handler {self.name!r}"
+            )
+        names = {line.name for line in self._upcoming}
+        for line in chosen or ():
+            if getattr(line, "name", None) not in names:
+                raise ValueError(f"{line!r} is not a line of handler {self.name!r}")
+        self._kept.append((types, chosen))
 
     def commit(self) -> None:
         """Become an ordinary host: the broker has the lines and the handler now."""
         self._upcoming = None
         for requestTypes, lines in self._kept:
-            super().setAvailable(requestTypes, lines)
+            # What was said while it was made was not held against what it provides.
+            provided = requestTypes if self.provided is None else requestTypes & self.provided
+            super().setAvailable(provided, lines)
         self._kept.clear()

@@ -5,7 +5,7 @@ Handlers start before anything listens, and stop when no request is outstanding 
 """
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -21,12 +21,12 @@ from tapiproxy.assembly import Parts, assignments, join, lines
 from tapiproxy.changes import Changes, compare
 from tapiproxy.config import Configuration
 from tapiproxy.configkeys import ConfigurationError
-from tapiproxy.control import ControlError, ControlServer
+from tapiproxy.control import ControlError, ControlServer, Verb
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
 from tapiproxy.descriptors import clientRoom, raiseDescriptorLimit
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.handlers import Catalogue, HandlerLoadError
-from tapiproxy.interfaces import IControllable, IDemonstration, IReloadable
+from tapiproxy.interfaces import IDemonstration, IReloadable
 from tapiproxy.lifecycle import HandlerStartError, RunningHandler
 from tapiproxy.listeners import ListenerError, serverEndpoint
 from tapiproxy.provisional import ProvisionalHost
@@ -150,8 +150,9 @@ class TelephonyService(Service):
         room = clientRoom(raiseDescriptorLimit())
         self._directory.signed()
         for each in self.parts.handlers.values():
+            verbs = each.controlVerbs()
             await each.start(self._reactor)
-            self._begun(each)
+            self._begun(each, verbs)
         for endpoint in self.configuration.listen:
             port = await serverEndpoint(self._reactor, endpoint).listen(self.parts.factory)
             self._ports.append(port)
@@ -174,14 +175,13 @@ class TelephonyService(Service):
                 most=most,
             )
 
-    def _begun(self, each: RunningHandler) -> None:
+    def _begun(self, each: RunningHandler, verbs: Mapping[str, Verb]) -> None:
         """A handler has started: it answers from now on."""
         name = each.table.name
         self._started.append(each)
         self.parts.broker.handlerStarted(name)
-        if IControllable.providedBy(each.handler):
-            for verb, function in each.handler.controlVerbs().items():
-                self._control.register(f"{name}.{verb}", function, f"handler {name}")
+        for verb, function in verbs.items():
+            self._control.register(f"{name}.{verb}", function, f"handler {name}")
         self._log.info(
             "handler {handler}: {plugin} of {file}, {lines} lines",
             handler=name,
@@ -216,12 +216,13 @@ class TelephonyService(Service):
         if not changes.said:
             self._log.info("configuration {source} re-read: nothing changed", source=new.source)
             return
-        joined: list[RunningHandler] = []
+        joined: dict[RunningHandler, Mapping[str, Verb]] = {}
         try:
             for table in changes.added:
                 each = join(new, table, self.parts, self._catalogue, self._directory, self._reactor)
+                verbs = each.controlVerbs()
                 await each.start(self._reactor)
-                joined.append(each)
+                joined[each] = verbs
         except BaseException:
             for each in joined:
                 await each.stop(self._reactor)
@@ -255,31 +256,38 @@ class TelephonyService(Service):
         self,
         new: Configuration,
         provider: StaticLines,
-        joined: list[RunningHandler],
+        joined: Mapping[RunningHandler, Mapping[str, Verb]],
         changes: Changes,
     ) -> None:
         """From here on nothing is refused any more."""
         parts = self.parts
+        before = {name: each.host.lines for name, each in parts.handlers.items()}
         for each in joined:
             parts.handlers[each.table.name] = each
             parts.broker.addHandler(each.table.name, each.handler)
         parts.broker.assign(assignments(new, provider.lines()))
-        for each in joined:
+        for each, verbs in joined.items():
             if isinstance(each.host, ProvisionalHost):
                 each.host.commit()
-            self._begun(each)
+            self._begun(each, verbs)
         self.configuration = new
-        for table in changes.changed:
+        for table in new.handlers:
             running = parts.handlers[table.name]
+            moved = before.get(table.name, running.host.lines) != running.host.lines
+            if table not in changes.changed and not moved:
+                continue
             running.host.options = table.options
+            if not IReloadable.providedBy(running.handler):
+                continue  # its options are as they were
             try:
                 running.handler.reload(table.options)
             except Exception:  # noqa: BLE001  # a frontier: the handler is called
                 self._log.failure("handler {handler} failed to reload", handler=table.name)
+        # Before the handlers go: they are told of the clients of their lines.
+        parts.server.linesChanged(provider)
         for name in changes.removed:
             self._control.forget(f"{name}.")
             parts.broker.removeHandler(name)
-        parts.server.linesChanged(provider)
 
     def _reloadFailed(self, failure: Failure) -> None:
         if self._stopping:

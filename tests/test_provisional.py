@@ -16,6 +16,7 @@ from tapiproxy.tapi.lineconstants import (
     LINEPROXYREQUEST_GETGROUPLIST,
 )
 from tapiproxy.tapi.proxymessages import LINE_GROUPSTATUS
+from tapiproxy.verify import providedRequestTypes
 
 
 class ProvisionalHostTests(SynchronousTestCase):
@@ -69,3 +70,12 @@ class ProvisionalHostTests(SynchronousTestCase):
         self.assertEqual(self.types(), [{LINEPROXYREQUEST_GETGROUPLIST}, set()])
         self.host.setAvailable([LINEPROXYREQUEST_CREATEAGENT])
         self.assertEqual(self.types(), [{LINEPROXYREQUEST_CREATEAGENT}] * 2)
+
+    def test_wrong(self):
+        """Types that are not provided, and others' lines, are ValueErrors at once."""
+        self.host.setAvailable([LINEPROXYREQUEST_GETGROUPLIST, 99])
+        self.host.provided = providedRequestTypes(FixedHandler(["Sales"], self.host))
+        self.assertRaises(ValueError, self.host.setAvailable, [99])
+        self.assertRaises(ValueError, self.host.setAvailable, [], [staticLine("c", ("3",))])
+        self.commit()
+        self.assertEqual(self.types(), [{LINEPROXYREQUEST_GETGROUPLIST}] * 2)

@@ -13,6 +13,8 @@ from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.plugins.fixed import FixedHandler
 from tapiproxy.tapi.lineconstants import LINEPROXYREQUEST_GETGROUPLIST
+from tapiproxy.trp.principals import NOBODY
+from tapiproxy.trp.proxies import ClientToken
 from tests.folders import makeFolder
 from tests.reactors import ServiceReactor
 
@@ -349,6 +351,35 @@ class ReloadTests(RunningCase):
         [line] = self.zoo.made["one"].host.lines
         self.assertEqual(line.name, "c")
         self.assertIn(LINEPROXYREQUEST_GETGROUPLIST, self.types("c"))
+        self.assertEqual(self.zoo.made["one"].calls[1:], [("reload", {}, (line,))])
+
+    def test_otherHandlersLines(self):
+        """A handler whose lines and options stay is not told of a reload."""
+        self.start(TWO)
+        self.hangup(TWO.replace("[lines.b]", "[lines.c]"))
+        self.assertEqual(self.zoo.made["one"].calls, ["start"])
+        self.assertEqual(len(self.zoo.made["two"].calls), 2)
+
+    def test_clientOfRemovedHandler(self):
+        """A handler that is gone with its line is told that the line's client has gone."""
+        closed = []
+
+        @implementer(interfaces.IClientObserver)
+        class Observing(ZooHandler):
+            def clientOpened(self, client, line, principal):
+                pass
+
+            def clientClosed(self, client, reason):
+                closed.append((self.host.name, client, reason))
+
+        self.zoo.kind = Observing
+        self.start(TWO)
+        parts = self.service.parts
+        token = ClientToken("PC-1")
+        parts.broker.clientOpened(token, self.line("b"), NOBODY)
+        parts.server.linesChanged = lambda lines: parts.broker.clientClosed(token, "forced")
+        self.hangup(SITE)
+        self.assertEqual(closed, [("two", token, "forced")])
 
     def test_deadlines(self):
         """Deadlines of the server and of a line are taken over, the nearest one counts."""
@@ -458,6 +489,29 @@ class ReloadTests(RunningCase):
         self.assertEqual(self.types("b"), ())
         two.host.setAvailable([LINEPROXYREQUEST_GETGROUPLIST])
         self.assertEqual(self.types("b"), (LINEPROXYREQUEST_GETGROUPLIST,))
+
+    def test_addedSaysNonsense(self):
+        """A new handler that says what it does not provide, or fails on its verbs, is not added."""
+
+        class Nonsense(ZooHandler):
+            def start(self):
+                self.host.setAvailable([99])
+                return defer.succeed(None)
+
+        class Speechless(ZooHandler):
+            def controlVerbs(self):
+                raise KeyError("feed")
+
+        self.start()
+        for kind, failure, words in (
+            (Nonsense, ValueError, "handler 'two' did not start: ValueError: request types [99]"),
+            (Speechless, KeyError, "handler 'two' does not say which commands it takes"),
+        ):
+            self.zoo.kind = kind
+            self.zoo.made.pop("two", None)
+            self.assertRefused(TWO, words)
+            self.assertEqual(len(self.flushLoggedErrors(failure)), 1)
+            self.assertNotIn("two", self.service.status({})["handlers"])
 
     def test_addedFails(self):
         """A new handler that does not start takes the whole reload back."""
