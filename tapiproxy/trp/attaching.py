@@ -17,6 +17,7 @@ from tapiproxy.dcerpc.interface import Connection
 from tapiproxy.interfaces import IPrincipal
 from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
 from tapiproxy.trp import idl
+from tapiproxy.trp.departures import Departures
 from tapiproxy.trp.principals import NOBODY
 from tapiproxy.trp.remotesp import Callback, Connector, Machine, connect, parseMachine
 from tapiproxy.trp.session import Client
@@ -52,6 +53,7 @@ class Attaching:
 
     :param clock: the reactor.
     :param connector: connects to a client's remotesp endpoint.
+    :param departures: of the connections by which clients attach.
     :param enter: makes a client and counts it.
     :ivar refused: clients that were refused, ever.
     """
@@ -59,8 +61,14 @@ class Attaching:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, connector: Connector, settings: Settings, enter: Enter
+        self,
+        clock: IReactorTime,
+        connector: Connector,
+        settings: Settings,
+        departures: Departures,
+        enter: Enter,
     ) -> None:
+        self._departures = departures
         self._clock = clock
         self._connector = connector
         self._settings = settings
@@ -175,7 +183,7 @@ class Attaching:
         self._connecting.add(connecting)
         self._connectingTo[host] += 1
         connecting.addTimeout(settings.callbackConnect, self._clock)
-        connection.onLost(connecting.cancel)
+        forget = self._departures.watch(connection, connecting.cancel)
 
         def connected(callback: Callback) -> None:
             client = self._enter(machine, request, connection, callback)
@@ -186,6 +194,7 @@ class Attaching:
             self._refuse(connection, machine, reason, attached)
 
         def done(result: Any) -> Any:
+            forget()
             self._connecting.discard(connecting)
             _less(self._connectingTo, host)
             return result

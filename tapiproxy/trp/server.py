@@ -23,6 +23,7 @@ from tapiproxy.tapi.versions import TAPI_1_4
 from tapiproxy.trp import idl
 from tapiproxy.trp.attaching import MAX_NAME, Attaching, hostOf
 from tapiproxy.trp.delivery import DeliveryCounts
+from tapiproxy.trp.departures import Departures
 from tapiproxy.trp.events import LINE_CREATE, LINE_LINEDEVSTATE, LINE_PROXYSTATUS, LINE_REMOVE
 from tapiproxy.trp.lineregister import LineRegister
 from tapiproxy.trp.pending import CLOSED, FORCED, HANDLER_REMOVED, LOST, Outcomes, Service
@@ -66,7 +67,8 @@ class TelephonyServer:
         self._counts = DeliveryCounts()
         self._unserved: Counter[int] = Counter()
         self._callbacks: dict[Client, Callback] = {}
-        self._attaching = Attaching(clock, connector, self._settings, self._enter)
+        self._departures = Departures()
+        self._attaching = Attaching(clock, connector, self._settings, self._departures, self._enter)
         self._numbers = 0
         self._lost = 0
         self._draining = False
@@ -120,9 +122,10 @@ class TelephonyServer:
 
     def joined(self, client: Client, connection: Connection) -> None:
         """Note that a client uses a connection, which lives as long as the client."""
-        client.connections.add(connection)
+        client.connections[connection] = self._departures.watch(
+            connection, partial(client.connections.pop, connection, None)
+        )
         connection.setAttached(True)
-        connection.onLost(partial(client.connections.discard, connection))
 
     # Going
 
@@ -132,7 +135,11 @@ class TelephonyServer:
 
         :returns: what calls RemoteSPDetach, once the client has its answer.
         """
+        connections = tuple(client.connections)
         callback = self._forget(client, CLOSED, "detach")
+        for connection in connections:
+            if not len(connection.group.handles):
+                connection.setAttached(False)
         self._log.info("client {client} detached", client=client.name)
         return callback.detach if callback is not None else _nothing
 
@@ -163,6 +170,8 @@ class TelephonyServer:
         if host is not None:
             self._attaching.left(host)
         client.end(ending, reason)
+        for forget in client.connections.values():
+            forget()
         client.connections.clear()
         return self._callbacks.pop(client, None)
 

@@ -5,6 +5,7 @@ State only: what a packet does with it is in ``actions``, how it comes and goes 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define
@@ -183,7 +184,8 @@ class Client:
     :ivar lines: its HLINEs.
     :ivar apps: its HLINEAPPs.
     :ivar phoneApps: its HPHONEAPPs.
-    :ivar connections: the tapsrv connections that it has used.
+    :ivar connections: the tapsrv connections that it has used, each with what ends the wait for
+        its end.
     :ivar unavailable: Req_Func numbers without a service that it was told of in the log.
     :ivar unserved: how often each was asked for, of all clients.
     :ivar draining: the server is about to stop: nothing new is begun.
@@ -236,7 +238,7 @@ class Client:
         self.lines: HandleTable[OpenLine] = HandleTable(numbers)
         self.phoneApps: HandleTable[PhoneApp] = HandleTable(numbers)
         self.filter = EventFilter()
-        self.connections: set[Any] = set()
+        self.connections: dict[Any, Callable[[], object]] = {}
         self.unavailable: set[int] = set()
         self.unserved = unserved
         self.draining = False

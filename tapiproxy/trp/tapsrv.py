@@ -123,8 +123,6 @@ def makeInterface(server: Attachments) -> Interface:
         client: Client = handles.find(context, call, interface)
         handles.close(context)
         call.connection.afterSent(server.detached(client))
-        if not len(handles):
-            call.connection.setAttached(False)
         return idl.encodeClientDetachReply()
 
     interface = Interface(

@@ -98,6 +98,11 @@ class FakeConnection:
     def onLost(self, f: Callable[[], object]) -> None:
         self._lost.append(f)
 
+    @property
+    def waiting(self) -> int:
+        """How many things are to be called when it goes."""
+        return len(self._lost)
+
     def setAttached(self, attached: bool) -> None:
         self.attached = attached
 

@@ -19,6 +19,7 @@ from tapiproxy.trp.requests import agent, line
 from tests.trp.support import (
     ASSIGNMENTS,
     LINES,
+    MACHINE,
     FakeConnection,
     makeHarness,
 )
@@ -96,6 +97,26 @@ class Going(TestCase):
     def another(self) -> Any:
         """A second connection of the same group."""
         return FakeConnection(self.app.group)
+
+    def test_detachOnBoth(self) -> None:
+        """After ClientDetach no connection of the client is attached any more."""
+        second = self.another()
+        self.app.raw(bytes(60), connection=second)
+        self.assertTrue(second.attached)
+        self.app.detach()
+        self.assertEqual((self.app.connection.attached, second.attached), (False, False))
+
+    def test_againAndAgain(self) -> None:
+        """A connection that attaches and detaches for ever does not grow."""
+        self.app.detach()
+        waiting = self.app.connection.waiting
+        for machine in [MACHINE] * 5 + ["PC-1"] * 5:
+            if not self.app.attach(machine).result:
+                self.app.detach()
+        self.assertEqual(self.app.connection.waiting, waiting)
+        self.app.attach()
+        self.app.connection.lose()
+        self.gone()
 
     def test_secondConnection(self) -> None:
         """Another connection of the group may use the context, and keeps the client alive."""
