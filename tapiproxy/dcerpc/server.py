@@ -214,6 +214,8 @@ class ServerProtocol(Protocol):
         association = self.association
         if association.ended:
             self.transport.loseConnection()
+            self._watch()
+            return
         hold = bool(association.unfinished or association.security.waiting or self._sender.buffered)
         if hold is not self._paused:
             self._paused = hold
