@@ -75,6 +75,8 @@ class CallingBack(Counted):
     def connectionMade(self) -> None:
         super().connectionMade()
         self.factory.called.back = self
+        # The other end may begin: before this, its next message would be taken for another port.
+        self.transport.write(message(24))
 
     def dataReceived(self, data: bytes) -> None:
         self.whole(data)

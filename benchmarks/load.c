@@ -381,6 +381,8 @@ static void attach(int number)
             fail("no call-back: %m");
         patient(c->b);
     }
+    if (mode == BARE)
+        receivePDU(c->b, pdu, REQUEST);
     if (mode == TAPSRV) {
         acceptCallBack(c, pdu);
         receivePDU(c->a, pdu, RESPONSE);
