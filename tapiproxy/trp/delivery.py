@@ -191,8 +191,11 @@ class Delivery:
         Take what fits into a room, in whole events.
 
         :param room: in bytes.
-        :returns: the list of ASYNCEVENTMSG, and the bytes of all that waited.
+        :returns: the list of ASYNCEVENTMSG, and the bytes of all that waited; nothing while an
+            acknowledgement has not left, since the list may leave by another connection.
         """
+        if self._held:
+            return b"", 0
         needed = sum(len(queued.packet) for queued in self._queue)
         events = self._take(room, atLeastOne=False)
         self._counts.polled += len(events)

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from tapiproxy.trp import templates
 from tapiproxy.trp.delivery import Delivery, DeliveryCounts
 from tapiproxy.trp.requests import agent, generic, line
 from tapiproxy.trp.settings import Settings
-from tests.trp.support import makeHarness
+from tests.trp.support import FakeConnection, makeHarness
 
 
 class Queue(TestCase):
@@ -136,6 +137,28 @@ class PushOrPull(TestCase):
         self.assertEqual(reply.message.dwUsedBufferSize, 48)
         app.callback.answering = True
         self.assertEqual([event.Param1 for event in app.replies()], [1, 3])
+
+    def test_pullByAnotherConnection(self) -> None:
+        """While an acknowledgement has not left one connection, its reply goes by no other."""
+        harness = makeHarness(Settings(pollWithoutCallback=True))
+        app = harness.application()
+        app.attach("PC-1")
+        app.initialize()
+        app.open()
+        app.connection.blocked = True
+        app.result(agent.CreateAgent(dwRequestID=7, hLine=app.hLine))
+        second = FakeConnection(app.group)
+        poll = templates.encodeRequest(generic.GetAsyncEvents(dwTotalBufferSize=1024))
+
+        def used() -> int:
+            answer = app.raw(poll, connection=second)
+            reply: Any = templates.decodeReply(generic.GetAsyncEvents, answer).message
+            self.assertEqual(reply.dwNeededBufferSize, reply.dwUsedBufferSize)
+            return int(reply.dwUsedBufferSize)
+
+        self.assertEqual(used(), 0)
+        app.connection.unblock()
+        self.assertEqual(used(), 48)
 
     def test_closeWithdraws(self) -> None:
         """After Close nothing for the handle follows, what was answered already included."""
