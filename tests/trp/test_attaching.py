@@ -83,10 +83,12 @@ class Attaching(TestCase):
         self.assertEqual(self.app.attachReply(call).result, LINEERR_OPERATIONFAILED)
 
     def test_attachRefusedByClient(self) -> None:
-        """A RemoteSPAttach that fails is OPERATIONFAILED; the connection is closed."""
+        """A RemoteSPAttach that fails is OPERATIONFAILED; it is closed, and never detached."""
         self.app.callback.attachResult = 5
         self.assertEqual(self.app.attach().result, LINEERR_OPERATIONFAILED)
         self.assertTrue(self.app.callback.closed)
+        self.assertEqual(self.app.detach().faults, [0x1C00001A])
+        self.assertEqual(self.app.callback.detached, 0)
         self.refused()
 
     def test_deadline(self) -> None:
