@@ -67,3 +67,15 @@ def makeAgent():
 def agent(server, makeAgent):
     """An agent application, not yet attached."""
     return makeAgent(server)
+
+
+@pytest.fixture
+def application(agent):
+    """An agent application with the line open."""
+    return agent.establish()
+
+
+@pytest.fixture
+def watcher(server, makeAgent):
+    """Another application with the line open: what it sees are status events only."""
+    return makeAgent(server, machine="WATCHER").establish()

@@ -4,29 +4,30 @@ import struct
 import time
 import uuid
 
-import pytest
-
 from tests.live import packets
+from tests.live.demosite import (
+    CONTEXT,
+    RESULT_CONTEXT,
+    ROOM,
+    agentHandle,
+    createAgent,
+    createSession,
+    getStruct,
+    groups,
+    payload,
+    sessionHandle,
+)
 from tests.live.packets import (
-    LINE_AGENTSESSIONSTATUS,
     LINE_AGENTSPECIFIC,
-    LINE_AGENTSTATUS,
-    LINE_AGENTSTATUSEX,
-    LINE_REPLY,
     LINEAGENTSESSIONSTATE_BUSYWRAPUP,
     LINEAGENTSESSIONSTATE_ENDED,
     LINEAGENTSESSIONSTATE_NOTREADY,
     LINEAGENTSESSIONSTATE_READY,
-    LINEAGENTSESSIONSTATUS_NEWSESSION,
-    LINEAGENTSESSIONSTATUS_STATE,
     LINEAGENTSTATE_LOGGEDOFF,
     LINEAGENTSTATE_NOTREADY,
     LINEAGENTSTATE_READY,
     LINEAGENTSTATEEX_NOTREADY,
     LINEAGENTSTATEEX_READY,
-    LINEAGENTSTATUS_STATE,
-    LINEAGENTSTATUSEX_NEWAGENT,
-    LINEAGENTSTATUSEX_STATE,
     LINEERR_INVALADDRESSID,
     LINEERR_INVALADDRESSSTATE,
     LINEERR_INVALAGENTACTIVITY,
@@ -36,12 +37,10 @@ from tests.live.packets import (
     LINEERR_INVALLINEHANDLE,
     LINEERR_INVALPARAM,
     LINEERR_INVALPASSWORD,
-    LINEERR_OPERATIONFAILED,
     LINEERR_STRUCTURETOOSMALL,
     NO_DATA,
     AgentSpecific,
     CreateAgent,
-    CreateAgentSession,
     Event,
     GetAgentActivityList,
     GetAgentCaps,
@@ -64,108 +63,6 @@ from tests.live.packets import (
     VarData,
 )
 from tests.live.peer import Agent
-
-#: What the agent puts into every lpContext and lp...Context, to see it again.
-CONTEXT = 0x00C0FFEE
-RESULT_CONTEXT = 0x0BADCAFE
-ROOM = 2048
-
-
-def payload(agent: Agent, event: Event, lpContext: int = CONTEXT) -> bytes:
-    """
-    The data of a special completion, 2.2.4.2.2, once its frame is as the specification says.
-
-    :raises AssertionError: it is not.
-    """
-    assert event.InitContext == agent.InitContext
-    assert event.Context == lpContext
-    assert event.Param3 == RESULT_CONTEXT
-    dwSize = event.Param4
-    assert dwSize <= len(event.varData) < dwSize + 8
-    assert (40 + len(event.varData)) % 8 == 0, "QWORD-aligned"
-    assert not any(event.varData[dwSize:]), "padded with zeros"
-    return event.varData[:dwSize]
-
-
-def getStruct(agent: Agent, Req_Func: int, *middle: int, varData: bytes = b"") -> bytes:
-    """A request for a struct, in room enough: the struct, all of it and nothing more."""
-    event = agent.succeed(
-        Req_Func, CONTEXT, agent.hLine, *middle, RESULT_CONTEXT, ROOM, varData=varData
-    )
-    assert event.OpenContext == agent.OpenContext
-    data = payload(agent, event)
-    total, needed, used = struct.unpack_from("<3I", data)
-    assert total == ROOM
-    assert needed == used == len(data)
-    return data
-
-
-def createAgent(agent: Agent, name: str | None = "1001", PIN: str | None = "1234") -> Event:
-    """CreateAgent, 2.2.4.1.3.10, whatever its result."""
-    area = VarData()
-    return agent.complete(
-        CreateAgent,
-        CONTEXT,
-        agent.hLine,
-        area.text(name),
-        area.text(PIN),
-        RESULT_CONTEXT,
-        varData=area.data,
-    )
-
-
-def agentHandle(agent: Agent, name: str = "1001") -> int:
-    """The hAgent of an agent of the demo site."""
-    event = createAgent(agent, name)
-    assert event.Param2 == 0, hex(event.Param2)
-    (hAgent,) = struct.unpack("<I", payload(agent, event))
-    assert hAgent != 0
-    return hAgent
-
-
-def groups(agent: Agent) -> dict[str, uuid.UUID]:
-    """The groups of the site by name."""
-    return packets.groupList(getStruct(agent, GetGroupList))
-
-
-def createSession(agent: Agent, hAgent: int, group: uuid.UUID, PIN: str | None = None) -> Event:
-    """CreateAgentSession, 2.2.4.1.3.11, at the first address, whatever its result."""
-    area = VarData()
-    pin = area.text(PIN)
-    return agent.complete(
-        CreateAgentSession,
-        CONTEXT,
-        agent.hLine,
-        hAgent,
-        pin,
-        0,
-        area.add(group.bytes_le),
-        16,
-        RESULT_CONTEXT,
-        varData=area.data,
-    )
-
-
-def sessionHandle(agent: Agent, hAgent: int, group: str = "Sales") -> int:
-    """The hAgentSession of a new session of an agent."""
-    event = createSession(agent, hAgent, groups(agent)[group], "1234")
-    assert event.Param2 == 0, hex(event.Param2)
-    (hAgentSession,) = struct.unpack("<I", payload(agent, event))
-    assert hAgentSession != 0
-    return hAgentSession
-
-
-@pytest.fixture
-def application(agent):
-    """An agent application with the line open."""
-    return agent.establish()
-
-
-@pytest.fixture
-def watcher(server, makeAgent):
-    """Another application with the line open: what it sees are status events only."""
-    return makeAgent(server, machine="WATCHER").establish()
-
 
 # The examples of the specification.
 
@@ -507,6 +404,12 @@ def test_AgentSpecific(application, watcher):
     assert (event.Param1, event.Param2) == (0, hAgentSession)
 
 
+def test_GetProxyStatus(application):
+    """The built-in ACD is registered for all twenty requests."""
+    reply = application.must(GetProxyStatus, application.hLineApp, 0, 0x00020002, ROOM, room=ROOM)
+    assert packets.proxyRequestList(reply.struct(reply.args[3])) == list(range(1, 21))
+
+
 # What the server itself refuses, before there is a request ID.
 
 
@@ -546,83 +449,3 @@ def test_tooLittleRoom(application):
     assert (total, used, count) == (24, 24, 0)
     event = application.succeed(GetGroupList, CONTEXT, application.hLine, RESULT_CONTEXT, needed)
     assert sorted(packets.groupList(payload(application, event))) == ["Sales", "Support"]
-
-
-# What other applications see.
-
-
-def test_statusEvents(application, watcher):
-    """Agent, session and states: every application with the line open is told, in this order."""
-    hAgent = agentHandle(application)
-    event = watcher.remotesp.take(lambda event: event.Msg == LINE_AGENTSTATUSEX)
-    assert (event.Param1, event.Param2) == (hAgent, LINEAGENTSTATUSEX_NEWAGENT)
-    assert event.InitContext == watcher.InitContext
-    assert event.OpenContext == watcher.OpenContext
-
-    hAgentSession = sessionHandle(application, hAgent)
-    event = watcher.remotesp.take(lambda event: event.Msg == LINE_AGENTSESSIONSTATUS)
-    assert event.Param1 == hAgentSession
-    assert event.Param2 & LINEAGENTSESSIONSTATUS_NEWSESSION
-
-    application.succeed(
-        SetAgentSessionState,
-        application.hLine,
-        hAgentSession,
-        LINEAGENTSESSIONSTATE_READY,
-        0,
-    )
-    event = watcher.remotesp.take(
-        lambda event: (
-            event.Msg == LINE_AGENTSESSIONSTATUS
-            and bool(event.Param2 & LINEAGENTSESSIONSTATUS_STATE)
-            and event.Param3 == LINEAGENTSESSIONSTATE_READY
-        )
-    )
-    assert event.Param1 == hAgentSession
-    event = watcher.remotesp.take(
-        lambda event: (
-            event.Msg == LINE_AGENTSTATUSEX
-            and bool(event.Param2 & LINEAGENTSTATUSEX_STATE)
-            and event.Param3 == LINEAGENTSTATEEX_READY
-        )
-    )
-    assert event.Param1 == hAgent
-    event = watcher.remotesp.take(
-        lambda event: (
-            event.Msg == LINE_AGENTSTATUS
-            and bool(event.Param2 & LINEAGENTSTATUS_STATE)
-            and event.Param3 == LINEAGENTSTATE_READY
-        )
-    )
-    assert event.Param1 == 0, "the address"
-    assert not [event for event in watcher.remotesp.events if event.Msg == LINE_REPLY]
-
-
-def test_oldApplicationsHearLess(server, application, makeAgent):
-    """At TAPI 2.0 there are LINE_AGENTSTATUS events, but none of those that came with 2.2."""
-    old = makeAgent(server, machine="OLD").establish(version=0x00020000)
-    hAgentSession = sessionHandle(application, agentHandle(application))
-    application.succeed(
-        SetAgentSessionState,
-        application.hLine,
-        hAgentSession,
-        LINEAGENTSESSIONSTATE_READY,
-        0,
-    )
-    old.remotesp.take(
-        lambda event: event.Msg == LINE_AGENTSTATUS and event.Param3 == LINEAGENTSTATE_READY
-    )
-    assert {event.Msg for event in old.remotesp.events} <= {LINE_AGENTSTATUS}
-
-
-def test_GetProxyStatus(application):
-    """The built-in ACD is registered for all twenty requests."""
-    reply = application.must(GetProxyStatus, application.hLineApp, 0, 0x00020002, ROOM, room=ROOM)
-    assert packets.proxyRequestList(reply.struct(reply.args[3])) == list(range(1, 21))
-
-
-def test_aHandlersTextStaysInside(application):
-    """Refusals carry a code and nothing else: no text of the server reaches the wire."""
-    event = createAgent(application, "no such agent", "no such PIN")
-    assert event.varData == b""
-    assert event.Param2 not in (0, LINEERR_OPERATIONFAILED)
