@@ -11,6 +11,7 @@ from tapiproxy.dcerpc.fragments import MAX_STUB
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
     RPC_S_NO_CALL_ACTIVE,
+    nca_s_fault_remote_no_memory,
     nca_s_fault_unspec,
     nca_s_op_rng_error,
     nca_s_proto_error,
@@ -103,9 +104,17 @@ BINDING = {
     "provider unknown": Row(
         (bind(verifier=pdu.AuthVerifier(10, 2, 1, b"token")),), (nak(8),), ends=True
     ),
-    "no such level": Row(
-        (bind(verifier=pdu.AuthVerifier(10, 1, 1, b"token")),), (nak(0),), ends=True
+    **{
+        f"level {level}": Row(
+            (bind(verifier=pdu.AuthVerifier(10, level, 1, b"token")),), (nak(reason),), ends=True
+        )
+        for level, reason in ((0, 0), (1, 0), (2, 8), (3, 8), (6, 8), (7, 0), (255, 0))
+    },
+    "big endian": Row(
+        (pdu.decode(bind()).encode(pdu.BIG), request(b"x", order=pdu.BIG)), (ack(), response(b"x"))
     ),
+    "another protocol": Row((b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",), (), ends=True),
+    "another protocol, bound": Row((bind(), b"GET / HTTP/1.1\r\n\r\n"), (ack(),), ends=True),
     "verifier longer than the PDU": Row((changed(bind(), 10, 0xFF, 0),), (nak(4),), ends=True),
     "truncated list": Row((changed(bind(), 24, 9),), (nak(4),), ends=True),
     "version 4": Row((changed(bind(), 0, 4),), (nak(4),), ends=True),
@@ -184,6 +193,16 @@ ALTERING = {
     "features belong to bind": Row(
         (bind(), alter(context(1, NONE, (features(1),)))), (ack(), alterAck(NO_INTERFACE))
     ),
+    "auth3 with a broken verifier": Row(
+        (bind(), changed(pdu.Auth3(call_id=1, auth_verifier=VERIFIER).encode(), 10, 0xFF)),
+        (ack(), fault(nca_s_fault_remote_no_memory, flags=DNE)),
+        ends=True,
+    ),
+    "auth3 of no context": Row(
+        (bind(), pdu.Auth3(call_id=1, auth_verifier=VERIFIER).encode()),
+        (ack(), fault(nca_s_proto_error, flags=DNE)),
+        ends=True,
+    ),
     "before bind": Row((alter(),), (fault(nca_s_proto_error),), ends=True),
     "provider unknown": Row(
         (bind(), alter(verifier=pdu.AuthVerifier(10, 2, 1, b"token"))),
@@ -244,9 +263,6 @@ REQUESTS = {
     "no room for the object UUID": Row(
         (bind(), changed(request(), 3, 0x83)), (ack(), fault(nca_s_proto_error)), ends=True
     ),
-    "shorter than its header": Row(
-        (bind(), changed(request(), 8, 23, 0)), (ack(), fault(nca_s_proto_error)), ends=True
-    ),
     "with a verifier": Row(
         (bind(), request(verifier=VERIFIER)), (ack(), fault(ERROR_ACCESS_DENIED)), ends=True
     ),
@@ -256,6 +272,12 @@ REQUESTS = {
         ends=True,
     ),
     "before bind": Row((request(),), (fault(nca_s_proto_error),), ends=True),
+    **{
+        f"{length} octets": Row(
+            (bind(), changed(request(), 8, length, 0)), (ack(), fault(nca_s_proto_error)), ends=True
+        )
+        for length in range(16, 24)
+    },
     "larger than a fragment": Row(
         (bind(), request(bytes(5817))), (ack(), fault(nca_s_proto_error)), ends=True
     ),

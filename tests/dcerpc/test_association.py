@@ -1,5 +1,7 @@
 """Tests for tapiproxy.dcerpc.association without authentication: PDUs in, PDUs or the end out."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
@@ -81,6 +83,25 @@ class Tables(TestCase):
         self.assertEqual(answers, list(row.answers))
         self.assertEqual(bool(conversation.ended), row.ends)
 
+    @given(st.binary(max_size=300), st.lists(st.integers(0, 80), max_size=6), st.integers(1, 400))
+    def test_anyFragments(self, stub: bytes, cuts: list[int], size: int) -> None:
+        """However a stub is cut into fragments, and those into reads, it arrives whole."""
+        edges = sorted({0, *(cut for cut in cuts if cut < len(stub)), len(stub)})
+        parts = [stub[start:end] for start, end in pairwise(edges)] or [b""]
+        sent = b"".join(
+            request(part, flags=(0 if n else FIRST) | (LAST if n == len(parts) - 1 else 0))
+            for n, part in enumerate(parts)
+        )
+        conversation = Conversation()
+        conversation.say(bind())
+        answers = [
+            answer
+            for start in range(0, len(sent), size)
+            for answer in conversation.say(sent[start : start + size])
+        ]
+        self.assertEqual((answers, conversation.stubs), ([response(stub)], [stub]))
+        self.assertTrue(conversation.association.idle)
+
     @given(st.sampled_from(sorted(TABLES)), st.data())
     def test_anyOctets(self, name: str, data: st.DataObject) -> None:
         """With any octets in it, a conversation is still answered by PDUs, or ended."""
@@ -110,7 +131,7 @@ class States(TestCase):
         pdu.RESPONSE: response().encode(),
         pdu.FAULT: fault(5).encode(),
         pdu.SHUTDOWN: pdu.Shutdown(call_id=1).encode(),
-        99: changed(CANCEL, 2, 99),
+        **{kind: changed(CANCEL, 2, kind) for kind in (1, 4, 10, 20, 99, 255)},
     }
 
     def test_unbound(self) -> None:
@@ -303,6 +324,20 @@ class Bounds(TestCase):
             self.assertIs(conversation.association.unfinished, expected > 1)
             conversation.association.receiveData()
         self.assertEqual(conversation.association.takeOutput(), b"")
+
+    def test_longAnswers(self) -> None:
+        """Of many requests with long answers one is taken in a turn: few octets ever wait."""
+        conversation = Conversation()
+        conversation.say(bind())
+        lots = request((20480).to_bytes(2, "little"), opnum=5)
+        conversation.association.receiveData(lots * 3 + request(b"short"))
+        for _ in range(3):
+            self.assertTrue(conversation.association.unfinished)
+            answers = split(conversation.association.takeOutput())
+            self.assertEqual(sum(len(each) - 24 for each in answers), 20480)
+            conversation.association.receiveData()
+        self.assertFalse(conversation.association.unfinished)
+        self.assertEqual(conversation.say(), [response(b"short")])
 
     def test_largeAnswer(self) -> None:
         """A large answer goes out in fragments of the negotiated size, which join to it."""

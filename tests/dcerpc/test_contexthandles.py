@@ -132,6 +132,13 @@ class Handles(TestCase):
         fault = self.assertRaises(Fault, self.handles.open, ONE, None, self.down.append)
         self.assertEqual(fault.status, nca_s_fault_context_mismatch)
 
+    def test_rundownThatOpens(self) -> None:
+        """A rundown that opens a handle is refused it, and does not go on for ever."""
+        failures: list[str] = []
+        self.handles.open(ONE, 1, lambda value: self.handles.open(ONE, value, self.down.append))
+        self.handles.runDown(lambda: failures.append("failed"))
+        self.assertEqual((self.down, failures), ([], ["failed"]))
+
     def test_rundownThatCloses(self) -> None:
         """A rundown that closes another handle of the group keeps that from being run down."""
         first = self.handles.open(ONE, "first", self.down.append)

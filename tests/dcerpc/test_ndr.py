@@ -128,6 +128,12 @@ class Contradictions(TestCase):
             fault = self.assertRaises(Fault, getattr(reader(b""), method))
             self.assertEqual(fault.status, RPC_X_BAD_STUB_DATA)
 
+    def test_missingPadding(self) -> None:
+        """A number whose padding ends with the stub is not read from what follows."""
+        read = reader(struct.pack("<III", 1, 0, 1) + b"x\0\0")
+        read.octets()
+        self.assertEqual(self.assertRaises(Fault, read.long).status, RPC_X_BAD_STUB_DATA)
+
     def test_text(self) -> None:
         """Text has one terminator, at its end, no half of a pair, and no more than its limit."""
         for text, status in (

@@ -159,6 +159,30 @@ class Contexts(TestCase):
         self.assertEqual(answer.results[1].reason, pdu.LOCAL_LIMIT_EXCEEDED)
         self.assertEqual(set(answer.added), {1000})
 
+    @given(
+        st.lists(
+            st.builds(
+                context,
+                st.integers(0, 3),
+                st.sampled_from([ECHO, BOTH, UNKNOWN]),
+                st.lists(
+                    st.sampled_from([NDR.syntaxID, NDR64.syntaxID, features(3), NONE]), max_size=3
+                ).map(tuple),
+            ),
+            max_size=6,
+        ),
+        st.booleans(),
+    )
+    def test_anyProposals(self, proposals: list[pdu.PresentationContext], binding: bool) -> None:
+        """Any list is answered by as many results, or cannot be answered."""
+        try:
+            answer = ask(*proposals, binding=binding)
+        except Unacceptable:
+            return
+        self.assertEqual(len(answer.results), len(proposals))
+        kinds = [result.result for result in answer.results]
+        self.assertLessEqual(len(answer.added), kinds.count(pdu.ACCEPTANCE))
+
 
 class Features(TestCase):
     """Bind-time feature negotiation ([MS-RPCE] 2.2.2.14)."""
