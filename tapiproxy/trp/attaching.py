@@ -121,6 +121,9 @@ class Attaching:
         full = self._full(hostOf(connection))
         if kind != _REMOTE or full:
             self._refuse(connection, machine, full or f"lProcessID is {kind:#x}", attached)
+        elif machine.ports and not hostOf(connection):
+            # An empty name would be this machine, whose ports are not the client's to name.
+            self._refuse(connection, machine, "its connection has no address", attached)
         elif machine.ports:
             self._callBack(connection, request, machine, attached)
         elif self._settings.pollWithoutCallback:

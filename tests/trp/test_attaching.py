@@ -82,6 +82,13 @@ class Attaching(TestCase):
         call = self.app.call(idl.ClientAttach, idl.encodeClientAttach(-1, "", MACHINE))
         self.assertEqual(self.app.attachReply(call).result, LINEERR_OPERATIONFAILED)
 
+    def test_noAddress(self) -> None:
+        """A client without an address (of a UNIX socket) is refused: there is nothing to call."""
+        self.app.connection.peer = Peer(host="")
+        self.assertEqual(self.app.attach().result, LINEERR_OPERATIONFAILED)
+        self.assertEqual(self.harness.connects, [])
+        self.refused()
+
     def test_attachRefusedByClient(self) -> None:
         """A RemoteSPAttach that fails is OPERATIONFAILED; it is closed, and never detached."""
         self.app.callback.attachResult = 5
