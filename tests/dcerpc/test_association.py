@@ -8,15 +8,11 @@ from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc import association, pdu
 from tapiproxy.dcerpc.association import MAX_PDUS_PER_TURN, MAX_PENDING_CALLS, State
-from tapiproxy.dcerpc.fragments import MAX_REASSEMBLY, MAX_STUB
 from tapiproxy.dcerpc.interface import (
-    ERROR_ACCESS_DENIED,
-    nca_s_fault_remote_no_memory,
     nca_s_proto_error,
     nca_s_server_too_busy,
     nca_s_unk_if,
 )
-from tapiproxy.dcerpc.ndr import NDR
 from tests.dcerpc.conversation import Conversation, ack, alterAck, fault, nak, response
 from tests.dcerpc.exchanges import (
     ALTERING,
@@ -33,7 +29,7 @@ from tests.dcerpc.exchanges import (
     Row,
     changed,
 )
-from tests.dcerpc.pdus import DNE, ECHO, FIRST, LAST, UNKNOWN, alter, bind, context, request, split
+from tests.dcerpc.pdus import DNE, FIRST, LAST, UNKNOWN, alter, bind, context, request, split
 
 
 class Tables(TestCase):
@@ -191,24 +187,6 @@ class States(TestCase):
 class Pending(TestCase):
     """Calls that are answered later."""
 
-    def test_later(self) -> None:
-        """The answer goes out when it is there, and asks to be flushed."""
-        conversation = Conversation()
-        self.assertEqual(conversation.say(bind(), request(opnum=3, callID=7)), [ack()])
-        self.assertEqual(conversation.flushed, 0)
-        conversation.calls[0].respond(b"late")
-        self.assertEqual((conversation.say(), conversation.flushed), ([response(b"late", 7)], 1))
-
-    def test_onlyOnce(self) -> None:
-        """Only the first answer counts."""
-        conversation = Conversation()
-        conversation.say(bind(), request(opnum=3))
-        (call,) = conversation.calls
-        call.fault(0x6F7)
-        call.respond(b"too late")
-        call.fault(5)
-        self.assertEqual((conversation.say(), conversation.flushed), ([fault(0x6F7)], 1))
-
     def test_oneAtATime(self) -> None:
         """Without multiplexing a second call before the answer is a protocol error."""
         conversation = Conversation()
@@ -254,64 +232,9 @@ class Pending(TestCase):
         conversation.calls[0].respond(b"late")
         self.assertEqual(conversation.say(request(b"on")), [response(b"on")])
 
-    def test_connectionLost(self) -> None:
-        """Answers to a client that has gone are dropped."""
-        conversation = Conversation()
-        conversation.say(bind(), request(opnum=3))
-        conversation.association.connectionLost(self.fail)
-        conversation.calls[0].respond(b"late")
-        self.assertEqual((conversation.say(), conversation.flushed), ([], 0))
 
-    def test_whatACallKnows(self) -> None:
-        """A call knows its numbers, its interface, its syntax and byte order."""
-        conversation = Conversation()
-        conversation.say(bind(context(4)), request(p_cont_id=4, callID=9, order=pdu.BIG))
-        (call,) = conversation.calls
-        self.assertEqual((call.callID, call.contextID, call.opnum), (9, 4, 0))
-        self.assertEqual((call.byteOrder, call.littleEndian), (">", False))
-        self.assertEqual((call.principal, call.authLevel), (None, 1))
-        self.assertEqual((call.interface.uuid, call.transferSyntax), (ECHO.if_uuid, NDR))
-        self.assertIs(call.connection, conversation)
-
-
-class Bounds(TestCase):
-    """Limits of what one client, and all together, may hold."""
-
-    def test_wholeStub(self) -> None:
-        """A request of exactly the limit is answered, in fragments."""
-        conversation = Conversation()
-        conversation.say(bind())
-        piece = bytes(4096)
-        for number in range(MAX_STUB // 4096):
-            flags = (FIRST if not number else 0) | (LAST if number == MAX_STUB // 4096 - 1 else 0)
-            answers = split(conversation.raw(request(piece, flags=flags, hint=MAX_STUB)))
-        self.assertEqual(conversation.stubs, [bytes(MAX_STUB)])
-        self.assertEqual(sum(len(each) - 24 for each in answers), MAX_STUB)
-        self.assertEqual(int.from_bytes(answers[0][16:20], "little"), MAX_STUB)
-
-    def test_stubTooLong(self) -> None:
-        """One octet more is refused as soon as it is there, and its memory is given back."""
-        conversation = Conversation()
-        conversation.say(bind(), request(bytes(4096), flags=FIRST))
-        for _ in range(MAX_STUB // 4096 - 1):
-            self.assertEqual(conversation.say(request(bytes(4096), flags=0)), [])
-        self.assertEqual(conversation.endpoint.reassembling, MAX_STUB)
-        answers = conversation.say(request(b"x", flags=0))
-        self.assertEqual(answers, [fault(ERROR_ACCESS_DENIED)])
-        self.assertEqual((conversation.endpoint.reassembling, conversation.stubs), (0, []))
-        self.assertNotEqual(conversation.ended, "")
-
-    def test_allTogether(self) -> None:
-        """What all clients' unfinished requests hold is bounded; who goes gives it back."""
-        first = Conversation()
-        first.say(bind(), request(b"x", flags=FIRST))
-        first.endpoint.reassembling = MAX_REASSEMBLY
-        second = Conversation(endpoint=first.endpoint)
-        answers = second.say(bind(), request(b"y", flags=FIRST))
-        self.assertEqual(answers[1:], [fault(nca_s_fault_remote_no_memory)])
-        self.assertEqual(first.endpoint.reassembling, MAX_REASSEMBLY)
-        first.association.connectionLost(self.fail)
-        self.assertEqual(first.endpoint.reassembling, MAX_REASSEMBLY - 1)
+class Turns(TestCase):
+    """How much is taken before other connections have their turn."""
 
     def test_turn(self) -> None:
         """So many PDUs are taken in one turn; the rest wait, and lose nothing."""
@@ -338,22 +261,6 @@ class Bounds(TestCase):
             conversation.association.receiveData()
         self.assertFalse(conversation.association.unfinished)
         self.assertEqual(conversation.say(), [response(b"short")])
-
-    def test_largeAnswer(self) -> None:
-        """A large answer goes out in fragments of the negotiated size, which join to it."""
-        conversation = Conversation()
-        conversation.say(bind(recv=3199))
-        answers = conversation.say(request((20480).to_bytes(2, "little"), opnum=5))
-        stubs = []
-        for number, answer in enumerate(answers):
-            assert isinstance(answer, pdu.Response)
-            first = FIRST if number == 0 else 0
-            last = LAST if number == len(answers) - 1 else 0
-            self.assertEqual(answer.pfc_flags, first | last)
-            self.assertEqual(answer.alloc_hint, 20480 - sum(map(len, stubs)))
-            stubs.append(answer.stub)
-        self.assertEqual({len(stub) for stub in stubs[:-1]}, {3192 - 24})
-        self.assertEqual(b"".join(stubs), bytes(range(256)) * 80)
 
 
 class Groups(TestCase):

@@ -140,16 +140,17 @@ class RoundTripTests(TestCase):
 
 
 class BigEndianTests(TestCase):
-    """A big-endian client's stubs mean the same."""
+    """A big-endian peer's stubs mean the same."""
+
+    CONTEXT = bytes(4) + bytes(range(16))
 
     def test_clientRequest(self) -> None:
         """Numbers and the handle's UUID are swapped back; pBuffer is not touched."""
-        context = bytes(4) + bytes(range(16))
         stub = bigEndian(
-            context, struct.pack(">III", 8, 0, 5), b"octet\0\0\0", struct.pack(">II", 8, 5)
+            self.CONTEXT, struct.pack(">III", 8, 0, 5), b"octet\0\0\0", struct.pack(">II", 8, 5)
         )
         found, start, used, needed = idl.decodeClientRequest(stub, 0, len(stub), False)
-        self.assertEqual((found, stub[start : start + used], needed), (context, b"octet", 8))
+        self.assertEqual((found, stub[start : start + used], needed), (self.CONTEXT, b"octet", 8))
 
     def test_clientAttach(self) -> None:
         """Wide characters are read in the stub's order."""
@@ -158,6 +159,41 @@ class BigEndianTests(TestCase):
         stub = struct.pack(">iIII", -3, 2, 0, 2) + user + struct.pack(">III", 3, 0, 3) + machine
         request = idl.decodeClientAttach(stub, 0, len(stub), False)
         self.assertEqual(request, idl.AttachRequest(-3, "u", "PC"))
+
+    def test_eventProc(self) -> None:
+        """RemoteSPEventProc from a big-endian server."""
+        stub = bigEndian(
+            self.CONTEXT, struct.pack(">III", 5, 0, 5), b"octet\0\0\0", struct.pack(">I", 5)
+        )
+        found, start, size = idl.decodeRemoteSPEventProc(stub, 0, len(stub), False)
+        self.assertEqual((found, stub[start : start + size]), (self.CONTEXT, b"octet"))
+
+    def test_detach(self) -> None:
+        """Both detaching methods, requests and answers, are a context handle."""
+        stub = bigEndian(self.CONTEXT)
+        for decode in (
+            idl.decodeClientDetach,
+            idl.decodeClientDetachReply,
+            idl.decodeRemoteSPDetach,
+            idl.decodeRemoteSPDetachReply,
+        ):
+            self.assertEqual(decode(stub, 0, len(stub), False), self.CONTEXT)
+
+    def test_answers(self) -> None:
+        """The answers of a big-endian server: numbers are swapped, results stay unsigned."""
+        stub = bigEndian(self.CONTEXT, struct.pack(">II", 7, 0x80000048))
+        self.assertEqual(
+            idl.decodeClientAttachReply(stub, 0, len(stub), False),
+            idl.AttachReply(self.CONTEXT, 0x80000048, 7),
+        )
+        stub = bigEndian(self.CONTEXT, struct.pack(">I", 0x80000048))
+        self.assertEqual(
+            idl.decodeRemoteSPAttachReply(stub, 0, len(stub), False),
+            idl.AttachReply(self.CONTEXT, 0x80000048),
+        )
+        stub = struct.pack(">III", 9, 0, 5) + b"octet\0\0\0" + struct.pack(">I", 5)
+        start, used = idl.decodeClientRequestReply(stub, 0, len(stub), False)
+        self.assertEqual(stub[start : start + used], b"octet")
 
 
 class BrokenStubTests(TestCase):

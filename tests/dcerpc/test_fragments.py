@@ -1,0 +1,65 @@
+"""Tests for tapiproxy.dcerpc.fragments: long stubs in both directions, and their bounds."""
+
+from twisted.trial.unittest import TestCase
+
+from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.fragments import MAX_REASSEMBLY, MAX_STUB
+from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, nca_s_fault_remote_no_memory
+from tests.dcerpc.conversation import Conversation, fault
+from tests.dcerpc.pdus import FIRST, LAST, bind, request, split
+
+
+class Bounds(TestCase):
+    """Limits of what one client, and all together, may hold."""
+
+    def test_wholeStub(self) -> None:
+        """A request of exactly the limit is answered, in fragments."""
+        conversation = Conversation()
+        conversation.say(bind())
+        piece = bytes(4096)
+        for number in range(MAX_STUB // 4096):
+            flags = (FIRST if not number else 0) | (LAST if number == MAX_STUB // 4096 - 1 else 0)
+            answers = split(conversation.raw(request(piece, flags=flags, hint=MAX_STUB)))
+        self.assertEqual(conversation.stubs, [bytes(MAX_STUB)])
+        self.assertEqual(sum(len(each) - 24 for each in answers), MAX_STUB)
+        self.assertEqual(int.from_bytes(answers[0][16:20], "little"), MAX_STUB)
+
+    def test_stubTooLong(self) -> None:
+        """One octet more is refused as soon as it is there, and its memory is given back."""
+        conversation = Conversation()
+        conversation.say(bind(), request(bytes(4096), flags=FIRST))
+        for _ in range(MAX_STUB // 4096 - 1):
+            self.assertEqual(conversation.say(request(bytes(4096), flags=0)), [])
+        self.assertEqual(conversation.endpoint.reassembling, MAX_STUB)
+        answers = conversation.say(request(b"x", flags=0))
+        self.assertEqual(answers, [fault(ERROR_ACCESS_DENIED)])
+        self.assertEqual((conversation.endpoint.reassembling, conversation.stubs), (0, []))
+        self.assertNotEqual(conversation.ended, "")
+
+    def test_allTogether(self) -> None:
+        """What all clients' unfinished requests hold is bounded; who goes gives it back."""
+        first = Conversation()
+        first.say(bind(), request(b"x", flags=FIRST))
+        first.endpoint.reassembling = MAX_REASSEMBLY
+        second = Conversation(endpoint=first.endpoint)
+        answers = second.say(bind(), request(b"y", flags=FIRST))
+        self.assertEqual(answers[1:], [fault(nca_s_fault_remote_no_memory)])
+        self.assertEqual(first.endpoint.reassembling, MAX_REASSEMBLY)
+        first.association.connectionLost(self.fail)
+        self.assertEqual(first.endpoint.reassembling, MAX_REASSEMBLY - 1)
+
+    def test_largeAnswer(self) -> None:
+        """A large answer goes out in fragments of the negotiated size, which join to it."""
+        conversation = Conversation()
+        conversation.say(bind(recv=3199))
+        answers = conversation.say(request((20480).to_bytes(2, "little"), opnum=5))
+        stubs = []
+        for number, answer in enumerate(answers):
+            assert isinstance(answer, pdu.Response)
+            first = FIRST if number == 0 else 0
+            last = LAST if number == len(answers) - 1 else 0
+            self.assertEqual(answer.pfc_flags, first | last)
+            self.assertEqual(answer.alloc_hint, 20480 - sum(map(len, stubs)))
+            stubs.append(answer.stub)
+        self.assertEqual({len(stub) for stub in stubs[:-1]}, {3192 - 24})
+        self.assertEqual(b"".join(stubs), bytes(range(256)) * 80)
