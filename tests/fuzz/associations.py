@@ -10,7 +10,9 @@ import attrs
 from zope.interface import implementer
 
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.association import Call, Endpoint, ServerAssociation
+from tapiproxy.dcerpc.association import ServerAssociation
+from tapiproxy.dcerpc.call import Call
+from tapiproxy.dcerpc.endpoint import Endpoint
 from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
     RPC_C_AUTHN_WINNT,
