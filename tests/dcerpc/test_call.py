@@ -30,10 +30,12 @@ class Answers(TestCase):
         self.assertEqual((conversation.say(), conversation.flushed), ([fault(0x6F7)], 1))
 
     def test_connectionLost(self) -> None:
-        """Answers to a client that has gone are dropped."""
+        """Answers to a client that has gone are dropped, and the call says that they would be."""
         conversation = Conversation()
         conversation.say(bind(), request(opnum=3))
+        self.assertTrue(conversation.calls[0].open)
         conversation.association.connectionLost(self.fail)
+        self.assertFalse(conversation.calls[0].open)
         conversation.calls[0].respond(b"late")
         self.assertEqual((conversation.say(), conversation.flushed), ([], 0))
 
