@@ -163,7 +163,16 @@ class States(TestCase):
             conversation = Conversation()
             conversation.say(bind(), bind())
             self.assertEqual(conversation.say(octets), [])
-            self.assertTrue(conversation.association.hasOutput is False)
+            self.assertFalse(conversation.association.hasOutput)
+
+    def test_firstReason(self) -> None:
+        """The first reason to end is the one that is told."""
+        conversation = Conversation()
+        conversation.say(bind(), bind())
+        reason = conversation.ended
+        conversation.association.connectionLost(self.fail)
+        self.assertEqual(conversation.ended, reason)
+        self.assertIn("bind refused", reason)
 
     def test_bound_property(self) -> None:
         """Whether a bind was accepted can be asked."""
