@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 #: From the highest to the lowest; a module's layer is that of the longest prefix it begins with.
 LAYERS: dict[str, str] = {
     "tapiproxy.service": "service",
+    "tapiproxy.accounts": "service",
+    "tapiproxy.nthash": "service",
+    "tapiproxy.usersfile": "service",
     "tapiproxy.config": "service",
     "tapiproxy.assembly": "service",
     "tapiproxy.changes": "service",

@@ -24,7 +24,7 @@ from typing import TypeAlias
 __all__ = ["COMMANDS", "CommandError", "Subparsers", "main"]
 
 #: The sub-commands, in the order in which ``tapiproxy --help`` shows them.
-COMMANDS = ("agent", "acd", "status", "handlers", "pin")
+COMMANDS = ("agent", "acd", "status", "handlers", "pin", "passwd")
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
