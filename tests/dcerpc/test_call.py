@@ -19,6 +19,13 @@ class Answers(TestCase):
         conversation.calls[0].respond(b"late")
         self.assertEqual((conversation.say(), conversation.flushed), ([response(b"late", 7)], 1))
 
+    def test_atOnce(self) -> None:
+        """An answer that a call is given while input is received leaves with the others."""
+        conversation = Conversation()
+        answers = conversation.say(bind(), request(opnum=6), request(b"x"))
+        self.assertEqual(answers, [ack(), response(b"first"), response(b"x")])
+        self.assertEqual(conversation.flushed, 0)
+
     def test_onlyOnce(self) -> None:
         """Only the first answer counts."""
         conversation = Conversation()

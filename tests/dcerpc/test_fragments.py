@@ -3,10 +3,26 @@
 from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.fragments import MAX_REASSEMBLY, MAX_STUB
+from tapiproxy.dcerpc.fragments import MAX_REASSEMBLY, MAX_STUB, parts
 from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, nca_s_fault_remote_no_memory
 from tests.dcerpc.conversation import Conversation, fault
 from tests.dcerpc.pdus import FIRST, LAST, bind, request, split
+
+
+class Parts(TestCase):
+    """Taking stubs apart."""
+
+    def test_table(self) -> None:
+        """The first and the last part are marked; none is empty but that of an empty stub."""
+        for stub, expected in (
+            (b"", [(FIRST | LAST, 0, b"")]),
+            (b"abc", [(FIRST | LAST, 3, b"abc")]),
+            (b"abcd", [(FIRST | LAST, 4, b"abcd")]),
+            (b"abcde", [(FIRST, 5, b"abcd"), (LAST, 1, b"e")]),
+            (b"abcdefgh", [(FIRST, 8, b"abcd"), (LAST, 4, b"efgh")]),
+            (b"abcdefghi", [(FIRST, 9, b"abcd"), (0, 5, b"efgh"), (LAST, 1, b"i")]),
+        ):
+            self.assertEqual(list(parts(stub, 4)), expected)
 
 
 class Bounds(TestCase):
