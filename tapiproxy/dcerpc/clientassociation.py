@@ -8,7 +8,6 @@ sent together may be carried out in another order.  C706 chapters 9 and 12, [MS-
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
@@ -76,7 +75,8 @@ class ClientAssociation:
         self._callID = 0
         self._fragment = pdu.MIN_FRAGMENT
         self._current: Receiver | None = None
-        self._waiting: deque[tuple[int, bytes, Receiver]] = deque()
+        # A list: an empty deque is ten times as large, and there is one for each attached client.
+        self._waiting: list[tuple[int, bytes, Receiver]] = []
         self._stub = bytearray()
         self._partial = False
 
@@ -212,7 +212,7 @@ class ClientAssociation:
         self._current = None
         self._partial = False
         if self._waiting and self._state is State.BOUND:
-            self._send(*self._waiting.popleft())
+            self._send(*self._waiting.pop(0))
 
     def _bindAck(self, data: bytes, position: int, header: pdu.Header) -> None:
         ack = pdu.decodeBody(data, position, header)

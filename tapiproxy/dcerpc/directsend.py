@@ -8,7 +8,6 @@ rounds through the reactor, the largest single cost of a request (measured: benc
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IPullProducer, ISSLTransport
@@ -52,8 +51,10 @@ class DirectSender:
         if not self.buffered:
             # No room (BlockingIOError), or the peer has gone (BrokenPipeError,
             # ConnectionResetError): the transport meets the same and says so its own way.
-            with suppress(OSError):
+            try:
                 sent = self._send(data)
+            except OSError:  # contextlib.suppress would cost as much as a dozen of these
+                sent = 0
             if sent == len(data):
                 return
         first = not self.buffered

@@ -75,7 +75,7 @@ def _unserved(client: Client, Req_Func: int) -> int:
     number = Req_Func if Req_Func in names.REQUEST_NAMES else -1
     client.unserved[number] += 1
     if number not in client.unavailable:
-        client.unavailable.add(number)
+        client.unavailable |= {number}
         _log.info(
             "{client}: no service for {name} ({device} request {Req_Func})",
             client=client.name,

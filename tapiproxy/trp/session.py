@@ -239,7 +239,7 @@ class Client:
         self.phoneApps: HandleTable[PhoneApp] = HandleTable(numbers)
         self.filter = EventFilter()
         self.connections: dict[Any, Callable[[], object]] = {}
-        self.unavailable: set[int] = set()
+        self.unavailable: frozenset[int] = frozenset()
         self.unserved = unserved
         self.draining = False
         self.ended = False

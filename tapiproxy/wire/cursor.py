@@ -39,10 +39,14 @@ def wideString(data: bytes, base: int, end: int, offset: int, field: str) -> str
     if offset >= length:
         raise DecodeError(OUTSIDE, field, "wideString", f"offset {offset} of {length} octets")
     start = base + offset
-    # Every request with a string comes here: the first null is nearly always the right one.
+    # Every request with a string comes here.  The first two zeros are the null, or else the high
+    # octet of an ASCII character and the first octet of the null behind it.
     stop = data.find(b"\0\0", start, end)
     if (stop - start) & 1:
-        stop = terminator(data, start, end)
+        if 0 <= stop < end - 2 and not data[stop + 2]:
+            stop += 1
+        else:
+            stop = terminator(data, start, end)
     if stop < 0 and offset < length:
         raise DecodeError(UNTERMINATED, field, "wideString", f"{length - offset} octets")
     if stop - start > 2 * LONGEST_STRING:
