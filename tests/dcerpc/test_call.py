@@ -26,6 +26,12 @@ class Answers(TestCase):
         self.assertEqual(answers, [ack(), response(b"first"), response(b"x")])
         self.assertEqual(conversation.flushed, 0)
 
+    def test_bug(self) -> None:
+        """A bug in an operation is told to the connection, which logs it, once."""
+        conversation = Conversation()
+        conversation.say(bind(), request(opnum=1), request(opnum=2), request(opnum=4))
+        self.assertEqual(conversation.failures, 1)
+
     def test_onlyOnce(self) -> None:
         """Only the first answer counts."""
         conversation = Conversation()
