@@ -96,10 +96,12 @@ class PINCheck:
             failures = self._failures.setdefault(settings.id, failures)
         while failures and failures[0] <= now - _FAILURES_SPAN:
             failures.popleft()
-        if len(failures) == MOST_FAILURES or len(pin) > pins.LONGEST_PIN:
+        locked = len(failures) == MOST_FAILURES
+        if locked or len(pin) > pins.LONGEST_PIN:
             stored = _NOBODY
-        # Counted as a failure until it is none: guesses that run side by side count as well.
-        failures.append(now)
+        if not locked:
+            # Counted as a failure until it is none: guesses that run side by side count as well.
+            failures.append(now)
         self._checking += 1
 
         def compared(result: bool) -> bool:

@@ -43,6 +43,19 @@ class ThreadedReactor:
         call(*arguments)
 
 
+class Lock(unittest.TestCase):
+    """After too many wrong PINs."""
+
+    def test_trying(self) -> None:
+        """Who tries on while every PIN is wrong does not make it longer."""
+        check = access.PINCheck.of(None)
+        for _ in range(access.MOST_FAILURES):
+            self.assertFalse(self.successResultOf(check.right(SETTINGS, "4321", 0)))
+        for now in range(10_000, 60_000, 10_000):
+            self.assertFalse(self.successResultOf(check.right(SETTINGS, "1234", now)))
+        self.assertTrue(self.successResultOf(check.right(SETTINGS, "1234", 60_000)))
+
+
 class Threads(unittest.TestCase):
     """Comparing takes its time elsewhere."""
 
