@@ -79,24 +79,33 @@ class NTLMLogon:
     serverChallenge: bytes = attrs.field(repr=False)
     ntResponse: bytes = attrs.field(repr=False)
 
+    def prove(self, ntHash: bytes) -> tuple[bytes, bytes]:
+        """
+        What only who knows the password can make: ResponseKeyNT and NTProofStr.
+
+        [MS-NLMP] 3.3.2, over the octets as received: clients end them in different ways.
+
+        :param ntHash: the account's NT hash, 16 octets.
+        """
+        # Windows' UpperCase maps one character to one: SS is not the capital of a sharp s.
+        user = "".join(large if len(large := c.upper()) == 1 else c for c in self.user)
+        responseKey = hmac.digest(ntHash, (user + self.domain).encode("utf-16-le"), "md5")
+        return responseKey, hmac.digest(
+            responseKey, self.serverChallenge + self.ntResponse[16:], "md5"
+        )
+
     def sessionBaseKey(self, ntHash: bytes | None) -> bytes | None:
         """
         The key that only who knows the password shares; None if the client does not.
 
         Does the same work for an account that does not exist, and compares in constant time.
-        [MS-NLMP] 3.3.2, over the octets as received: clients end them in different ways.
 
-        :param ntHash: the account's NT hash, 16 octets, or None if there is no such account.
+        :param ntHash: as for :meth:`prove`, or None if there is no such account.
         """
         known = ntHash is not None
-        # Windows' UpperCase maps one character to one: SS is not the capital of a sharp s.
-        user = "".join(large if len(large := c.upper()) == 1 else c for c in self.user)
-        name = (user + self.domain).encode("utf-16-le")
-        responseKey = hmac.digest(ntHash if ntHash is not None else _NO_HASH, name, "md5")
-        response = self.ntResponse
-        proof = hmac.digest(responseKey, self.serverChallenge + response[16:], "md5")
+        responseKey, proof = self.prove(ntHash if ntHash is not None else _NO_HASH)
         key = hmac.digest(responseKey, proof, "md5")
-        proven = hmac.compare_digest(proof, response[:16])
+        proven = hmac.compare_digest(proof, self.ntResponse[:16])
         return key if proven and known else None
 
 

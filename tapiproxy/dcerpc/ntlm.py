@@ -1,0 +1,320 @@
+"""
+NTLM as an acceptor: NTLMv2 alone, the MIC enforced, no flag weaker than the level wants.
+
+Sans-IO; who the accounts are is asked of :class:`tapiproxy.dcerpc.identity.INTLMCredentials`.
+[MS-NLMP] 3.2.5.1 and 3.4, [MS-RPCE] 2.2.1.1.7.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from collections.abc import Callable
+
+import attrs
+from zope.interface import implementer
+
+from tapiproxy.dcerpc.identity import INTLMCredentials, NTLMLogon, Verified
+from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_LEVEL_PKT,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_C_AUTHN_WINNT,
+    AuthenticationFailed,
+)
+from tapiproxy.dcerpc.mechanism import IMechanism
+from tapiproxy.dcerpc.ntlmkeys import SIGNATURE_SIZE, SessionSecurity, rc4
+from tapiproxy.dcerpc.ntlmmessages import (
+    CHALLENGE_SIZE,
+    MIC_SIZE,
+    NTLMSSP_NEGOTIATE_56,
+    NTLMSSP_NEGOTIATE_128,
+    NTLMSSP_NEGOTIATE_ALWAYS_SIGN,
+    NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY,
+    NTLMSSP_NEGOTIATE_KEY_EXCH,
+    NTLMSSP_NEGOTIATE_NTLM,
+    NTLMSSP_NEGOTIATE_SEAL,
+    NTLMSSP_NEGOTIATE_SIGN,
+    NTLMSSP_NEGOTIATE_TARGET_INFO,
+    NTLMSSP_NEGOTIATE_UNICODE,
+    NTLMSSP_NEGOTIATE_VERSION,
+    NTLMSSP_REQUEST_TARGET,
+    NTLMSSP_TARGET_TYPE_SERVER,
+    PROOF_SIZE,
+    AuthenticateMessage,
+    ChallengeMessage,
+    MessageError,
+    MsvAvDnsComputerName,
+    MsvAvDnsDomainName,
+    MsvAvNbComputerName,
+    MsvAvNbDomainName,
+    MsvAvTimestamp,
+    NegotiateMessage,
+    fileTime,
+)
+from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
+
+MIN_RESPONSE = PROOF_SIZE + 28
+"""Octets of an NTLMv2 response at least ([MS-NLMP] 2.2.2.7); one of NTLMv1 has 24."""
+
+OFFERED = (
+    NTLMSSP_NEGOTIATE_UNICODE
+    | NTLMSSP_REQUEST_TARGET
+    | NTLMSSP_NEGOTIATE_SIGN
+    | NTLMSSP_NEGOTIATE_SEAL
+    | NTLMSSP_NEGOTIATE_NTLM
+    | NTLMSSP_NEGOTIATE_ALWAYS_SIGN
+    | NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY
+    | NTLMSSP_NEGOTIATE_VERSION
+    | NTLMSSP_NEGOTIATE_128
+    | NTLMSSP_NEGOTIATE_KEY_EXCH
+    | NTLMSSP_NEGOTIATE_56
+)
+"""What a client gets where it asks for it."""
+
+SIGNS = (
+    NTLMSSP_NEGOTIATE_SIGN
+    | NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY
+    | NTLMSSP_NEGOTIATE_128
+    | NTLMSSP_NEGOTIATE_KEY_EXCH
+)
+"""What signatures want."""
+
+_Done = Callable[[bytes | AuthenticationFailed], None]
+
+
+def requiredFlags(authLevel: int) -> int:
+    """The flags without which a level is refused."""
+    if authLevel < RPC_C_AUTHN_LEVEL_PKT:
+        return 0
+    if authLevel < RPC_C_AUTHN_LEVEL_PKT_PRIVACY:
+        return SIGNS
+    return SIGNS | NTLMSSP_NEGOTIATE_SEAL
+
+
+@attrs.frozen(kw_only=True)
+class NTLMServer:
+    """
+    What all acceptors of a server share.
+
+    :ivar credentials: the accounts.
+    :ivar computerName: its NetBIOS name, which clients are told.
+    :ivar domainName: the NetBIOS name of its domain or workgroup.
+    :ivar dnsName: its full name.
+    :ivar dnsDomain: the full name of its domain, possibly empty.
+    :ivar anonymous: the principal of clients that log on as nobody; None to refuse them.
+    :ivar seconds: the time since 1970.
+    :ivar random: gives so many octets that nobody can guess.
+    """
+
+    credentials: INTLMCredentials
+    computerName: str
+    domainName: str
+    dnsName: str
+    dnsDomain: str = ""
+    anonymous: object | None = None
+    seconds: Callable[[], float] = time.time
+    random: Callable[[int], bytes] = os.urandom
+
+    def challenge(self, flags: int) -> ChallengeMessage:
+        """
+        A challenge to a client that asked for *flags*.
+
+        The time in it makes clients send a MIC ([MS-NLMP] 3.1.5.1.2).
+        """
+        pairs = {
+            MsvAvNbDomainName: self.domainName,
+            MsvAvNbComputerName: self.computerName,
+            MsvAvDnsDomainName: self.dnsDomain,
+            MsvAvDnsComputerName: self.dnsName,
+        }
+        info = {kind: text.encode("utf-16-le") for kind, text in pairs.items() if text}
+        info[MsvAvTimestamp] = fileTime(self.seconds())
+        return ChallengeMessage(
+            NegotiateFlags=flags & OFFERED
+            | NTLMSSP_REQUEST_TARGET
+            | NTLMSSP_TARGET_TYPE_SERVER
+            | NTLMSSP_NEGOTIATE_TARGET_INFO
+            | NTLMSSP_NEGOTIATE_ALWAYS_SIGN,
+            ServerChallenge=self.random(CHALLENGE_SIZE),
+            TargetName=self.computerName,
+            TargetInfo=info,
+        )
+
+
+@implementer(IMechanism)
+class NTLMAcceptor:
+    """
+    One logon: NEGOTIATE, CHALLENGE, AUTHENTICATE.
+
+    :ivar sessionKey: ExportedSessionKey; empty before *complete*.
+    :ivar flags: what was negotiated; 0 before *complete*.
+    """
+
+    __slots__ = (
+        "_challenge",
+        "_challenged",
+        "_negotiate",
+        "_security",
+        "_server",
+        "authLevel",
+        "complete",
+        "demandsListMIC",
+        "flags",
+        "integrity",
+        "principal",
+        "sessionKey",
+    )
+
+    authType = RPC_C_AUTHN_WINNT
+    tokenSize = SIGNATURE_SIZE
+
+    def __init__(self, server: NTLMServer, authLevel: int) -> None:
+        self.authLevel = authLevel
+        self.complete = False
+        self.principal: object = None
+        self.integrity = False
+        self.demandsListMIC = False
+        self.sessionKey = b""
+        self.flags = 0
+        self._server = server
+        self._negotiate = b""
+        self._challenge: ChallengeMessage | None = None
+        self._challenged = b""
+        self._security: SessionSecurity | None = None
+
+    def step(self, token: bytes, done: _Done) -> None:
+        """Take the client's message: answer with the challenge, or with whether it may come in."""
+        try:
+            if not self._negotiate:
+                done(self._begin(token))
+                return
+            challenge, self._challenge = self._challenge, None
+            if challenge is None:
+                raise MessageError("one message too many")
+            self._authenticate(token, AuthenticateMessage.decode(token), challenge, done)
+        except MessageError as error:
+            done(_refused(str(error)))
+
+    def protect(
+        self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
+    ) -> tuple[bytes, bytes]:
+        """As ISecurityContext; the header is signed whether or not that was agreed on."""
+        assert self._security is not None
+        return self._security.protect(head, body, trailer)
+
+    def unprotect(
+        self, head: bytes, body: bytes, trailer: bytes, token: bytes, headerSigning: bool
+    ) -> bytes:
+        """As ISecurityContext."""
+        assert self._security is not None
+        return self._security.unprotect(head, body, trailer, token)
+
+    def signList(self, mechTypes: bytes) -> bytes:
+        """As IMechanism."""
+        assert self._security is not None
+        return self._security.outgoing.signList(mechTypes)
+
+    def verifyList(self, mechTypes: bytes, mechListMIC: bytes) -> None:
+        """As IMechanism."""
+        assert self._security is not None
+        self._security.incoming.verifyList(mechTypes, mechListMIC)
+
+    def _begin(self, token: bytes) -> bytes:
+        """
+        Challenge.
+
+        :raises MessageError: the message is broken, or of a client that knows no NTLM of today.
+        """
+        flags = NegotiateMessage.decode(token).NegotiateFlags
+        if not flags & NTLMSSP_NEGOTIATE_UNICODE or not flags & NTLMSSP_NEGOTIATE_NTLM:
+            raise MessageError("neither Unicode nor NTLM is asked for")
+        self._negotiate = token
+        self._challenge = self._server.challenge(flags)
+        self._challenged = self._challenge.encode()
+        return self._challenged
+
+    def _authenticate(
+        self,
+        token: bytes,
+        message: AuthenticateMessage,
+        challenge: ChallengeMessage,
+        done: _Done,
+    ) -> None:
+        """
+        Have the logon verified.
+
+        :raises MessageError: there is none to verify.
+        """
+        flags = message.NegotiateFlags & challenge.NegotiateFlags
+        required = requiredFlags(self.authLevel)
+        if flags & required != required:
+            raise MessageError(f"flags {flags:#x} are too weak for level {self.authLevel}")
+
+        def verified(outcome: Verified | None) -> None:
+            if outcome is None:
+                done(_refused("logon failure"))
+                return
+            try:
+                self._establish(token, message, flags, outcome)
+            except MessageError as error:
+                done(_refused(str(error)))
+                return
+            done(b"")
+
+        if not message.UserName and not message.NtChallengeResponse:
+            anonymous = self._server.anonymous
+            # [MS-NLMP] 3.2.5.1.2: nobody has no key.
+            verified(
+                None
+                if anonymous is None
+                else Verified(principal=anonymous, sessionBaseKey=bytes(16))
+            )
+            return
+        if not message.UserName or len(message.NtChallengeResponse) < MIN_RESPONSE:
+            raise MessageError("no NTLMv2 response")
+        self._server.credentials.logOn(
+            NTLMLogon(
+                domain=message.DomainName,
+                user=message.UserName,
+                workstation=message.Workstation,
+                serverChallenge=challenge.ServerChallenge,
+                ntResponse=message.NtChallengeResponse,
+            ),
+            verified,
+        )
+
+    def _establish(
+        self, token: bytes, message: AuthenticateMessage, flags: int, outcome: Verified
+    ) -> None:
+        """
+        Take the session key that the client made, and hold the MIC against it.
+
+        :raises MessageError: the key is none, or one of the three messages was changed.
+        """
+        key = outcome.sessionBaseKey
+        if flags & NTLMSSP_NEGOTIATE_KEY_EXCH and flags & (
+            NTLMSSP_NEGOTIATE_SIGN | NTLMSSP_NEGOTIATE_SEAL
+        ):
+            if len(message.EncryptedRandomSessionKey) != len(key):
+                raise MessageError("a session key of another length")
+            key = rc4(key)(message.EncryptedRandomSessionKey)
+        if message.MIC is not None:
+            at = message.micAt
+            zeroed = token[:at] + bytes(MIC_SIZE) + token[at + MIC_SIZE :]
+            mic = hmac.digest(key, self._negotiate + self._challenged + zeroed, "md5")
+            if not hmac.compare_digest(mic, message.MIC):
+                raise MessageError("the MIC is not that of the three messages")
+        self._challenged = b""
+        self.sessionKey = key
+        self.flags = flags
+        self.principal = outcome.principal
+        self.demandsListMIC = message.MIC is not None
+        if flags & SIGNS == SIGNS:
+            self.integrity = True
+            self._security = SessionSecurity(key, self.authLevel, server=True)
+        self.complete = True
+
+
+def _refused(detail: str) -> AuthenticationFailed:
+    return AuthenticationFailed(detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
