@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: dict[str, str] = {
     "tapiproxy.service": "service",
     "tapiproxy.accounts": "service",
+    "tapiproxy.failedlogons": "service",
+    "tapiproxy.logons": "service",
     "tapiproxy.nthash": "service",
     "tapiproxy.usersfile": "service",
     "tapiproxy.config": "service",
