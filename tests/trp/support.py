@@ -6,11 +6,8 @@ answers itself.  ``FakeHandler`` provides all twenty requests and answers as tol
 """
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 from attrs import define, frozen
 from twisted.internet import task
@@ -32,20 +29,15 @@ from tapiproxy.proxy.lines import StaticLine, StaticLines, staticLine
 from tapiproxy.tapi import agentstructs as structs
 from tapiproxy.tapi.proxyrequest import PROXY_REQUESTS
 from tapiproxy.tapi.versions import TAPI_3_1
-from tapiproxy.trp import dispatch, idl, templates
+from tapiproxy.trp import idl, templates
 from tapiproxy.trp.events import ASYNCEVENTMSG, LINE_REPLY, decodeList
 from tapiproxy.trp.principals import Principal
 from tapiproxy.trp.requests import agent, line, phone
-from tapiproxy.trp.rules.clientrequest import SIZES
-from tapiproxy.trp.rules.registry import CHECKS, PACKETS, RULES, checksOf
-from tapiproxy.trp.rules.rule import Rule
 from tapiproxy.trp.server import TelephonyServer
 from tapiproxy.trp.settings import Settings
-from tapiproxy.wire.errors import DecodeError
-from tapiproxy.wire.layout import Block, Within, fieldsOf
-from tapiproxy.wire.structs import pack
 
 GROUP = uuid.UUID("00112233-4455-6677-8899-aabbccddeeff")
+ALICE = Principal("DOM\\alice", frozenset({"Agents"}))
 
 #: What a client on PC-1 says in ClientAttach.
 MACHINE = 'PC-1"ncacn_ip_tcp"45001"\0'.rstrip("\0")
@@ -578,61 +570,3 @@ def accepted(app: Application) -> dict[int, Any]:
         phone.Initialize(dwFriendlyNameOffset="Agent", dwModuleNameOffset="agent.exe"),
     ]
     return {request.Req_Func: request for request in requests}
-
-
-@contextmanager
-def removed(identifier: str) -> Iterator[None]:
-    """
-    Take one processing rule's check away, as if it had never been written.
-
-    A check of the session layer is left out of its packet's; what the codec finds wrong for the
-    rule is mended and read again.
-
-    :param identifier: of `tapiproxy.trp.rules.registry.RULES`.
-    """
-    rule = RULES[identifier]
-    if identifier in SIZES:
-        check = SIZES.pop(identifier)
-        try:
-            yield
-        finally:
-            SIZES[identifier] = check
-    elif rule.violated is not None:
-        packet = next(each for each in PACKETS.values() if rule in each.rules)
-        with patch.dict(CHECKS, {packet.Req_Func: checksOf(packet, identifier)}):
-            yield
-    else:
-        assert rule.fields, f"rule {identifier} is no check of this server's"
-        with patch.object(dispatch, "decodeRequest", partial(_decodeMended, rule)):
-            yield
-
-
-def _decodeMended(rule: Rule, data: bytes, start: int, end: int) -> Any:
-    """Decode a request; where it breaks the rule, let the field point at something harmless."""
-    try:
-        return templates.decodeRequest(data, start, end)
-    except DecodeError as error:
-        if error.field not in rule.fields or error.problem not in rule.problems:
-            raise
-        wrong = error.field
-    octets = bytearray(data[start:end])
-    octets += bytes(-len(octets) % 4)
-    place = 8
-    for field in fieldsOf(templates.byFunction[int.from_bytes(octets[:4], "little")]):
-        # What is wrong within a struct is mended by pointing at another struct.
-        owned = wrong.startswith(f"{field.owner}.")
-        if field.path == wrong or (not owned and isinstance(field.kind, Within)):
-            content = _harmless(field.kind)
-            octets[place : place + 4] = (len(octets) - 60).to_bytes(4, "little")
-            if isinstance(field.kind, Block):
-                octets[place + 4 : place + 8] = len(content).to_bytes(4, "little")
-            octets += content
-        place += 4 * len(field.slots)
-    return templates.decodeRequest(bytes(octets))
-
-
-def _harmless(kind: Any) -> bytes:
-    return pack(kind.structure()) if isinstance(kind, Within) else bytes(16)
-
-
-ALICE = Principal("DOM\\alice", frozenset({"Agents"}))
