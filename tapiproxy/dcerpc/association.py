@@ -125,7 +125,7 @@ class ServerAssociation:
         self._fragment = pdu.MIN_FRAGMENT
         self._multiplexed = False
         self._presentations: dict[int, Presentation] = {}
-        self.security = SecurityContexts(endpoint.authentication, self._resume)
+        self.security = SecurityContexts(endpoint.authentication, peerKey, self._resume)
         self._partial: Partial | None = None
         self._pending: dict[int, Call] = {}
 

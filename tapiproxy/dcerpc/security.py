@@ -8,7 +8,7 @@ knows no mechanism.  Here stands the service that offers none.  [MS-RPCE] 2.2.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from zope.interface import Attribute, Interface, implementer
 
@@ -69,11 +69,12 @@ class ISecurityContext(Interface):
 class IAuthenticationService(Interface):
     """What one endpoint of a server accepts from its clients."""
 
-    def newContext(authType: int, authLevel: int) -> ISecurityContext:
+    def newContext(authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """
         Begin a context as its acceptor.
 
         :param authLevel: RPC_C_AUTHN_LEVEL_CONNECT to RPC_C_AUTHN_LEVEL_PKT_PRIVACY.
+        :param peer: where the client is: what tells peers apart, and no port.
         :raises AuthenticationFailed: the provider is unknown, or not for this level.
         """
 
@@ -92,7 +93,7 @@ class IAuthenticationService(Interface):
 class NoAuthentication:
     """Refuses every provider and permits every call: for endpoints that others guard."""
 
-    def newContext(self, authType: int, authLevel: int) -> ISecurityContext:
+    def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """Refuse: no provider is known."""
         raise AuthenticationFailed(
             f"no security provider {authType} here", reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED

@@ -8,7 +8,7 @@ means and how octets are sealed is the provider's business (:mod:`tapiproxy.dcer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from tapiproxy.dcerpc import pdu
@@ -71,6 +71,7 @@ class SecurityContexts:
     """
     The security contexts of one association.
 
+    :param peer: where the client is: for the providers.
     :param resume: called when a provider has answered a leg.
     :ivar waiting: whether a provider has still to answer one: no PDU may be taken before.
     :ivar default: the first one: it speaks for requests without verifier.
@@ -81,6 +82,7 @@ class SecurityContexts:
         "_authentication",
         "_contexts",
         "_ended",
+        "_peer",
         "_resume",
         "default",
         "headerSigning",
@@ -88,12 +90,16 @@ class SecurityContexts:
     )
 
     def __init__(
-        self, authentication: IAuthenticationService, resume: Callable[[], object]
+        self,
+        authentication: IAuthenticationService,
+        peer: Hashable,
+        resume: Callable[[], object],
     ) -> None:
         self.waiting = False
         self.default: AuthContext | None = None
         self.headerSigning = False
         self._authentication = authentication
+        self._peer = peer
         self._resume = resume
         self._ended = False
         self._contexts: dict[int, AuthContext] = {}
@@ -260,7 +266,9 @@ class SecurityContexts:
                 reason=pdu.NAK_LOCAL_LIMIT_EXCEEDED,
                 status=nca_s_proto_error,
             )
-        context = self._authentication.newContext(verifier.auth_type, verifier.auth_level)
+        context = self._authentication.newContext(
+            verifier.auth_type, verifier.auth_level, self._peer
+        )
         security = AuthContext(context, verifier.auth_context_id)
         self._contexts[verifier.auth_context_id] = security
         if self.default is None:

@@ -1,6 +1,6 @@
 """Clients and a server of NTLM and SPNEGO in memory, and what passes between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import attrs
 from zope.interface import implementer
@@ -145,7 +145,7 @@ class Service:
         self.server = server(accounts)
         self.minimum = minimum
 
-    def newContext(self, authType: int, authLevel: int) -> ISecurityContext:
+    def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """A context."""
         makers: dict[int, Callable[[int, NTLMServer], ISecurityContext]] = {
             RPC_C_AUTHN_WINNT: ntlmAcceptor,

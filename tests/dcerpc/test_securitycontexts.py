@@ -52,7 +52,7 @@ class Seam(TestCase):
         """The provider for tests has all that the seam asks for."""
         service = ToyService()
         verifyObject(IAuthenticationService, service)
-        verifyObject(ISecurityContext, service.newContext(TOY, 6))
+        verifyObject(ISecurityContext, service.newContext(TOY, 6, "peer"))
         verifyObject(ISecurityContext, ToyContext(6, []))
 
     def test_noAuthentication(self) -> None:

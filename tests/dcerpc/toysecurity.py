@@ -7,7 +7,7 @@ refused.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from zope.interface import implementer
@@ -115,7 +115,7 @@ class ToyService:
         self.contexts: list[ToyContext] = []
         self.answers: list[Callable[[], object]] = []
 
-    def newContext(self, authType: int, authLevel: int) -> ToyContext:
+    def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ToyContext:
         """A context."""
         if authType != TOY:
             raise AuthenticationFailed("unknown", reason=8)

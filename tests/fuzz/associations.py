@@ -1,7 +1,7 @@
 """Targets: the server's side of an association, fed in pieces as a network delivers them."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -133,7 +133,7 @@ class Checksum:
 class Guarded(NoAuthentication):
     """Knows one provider."""
 
-    def newContext(self, authType: int, authLevel: int) -> Checksum:
+    def newContext(self, authType: int, authLevel: int, peer: Hashable) -> Checksum:
         if authType != RPC_C_AUTHN_WINNT:
             raise AuthenticationFailed("unknown", reason=pdu.NAK_REASON_NOT_SPECIFIED)
         return Checksum(authLevel)
