@@ -97,7 +97,6 @@ class NTLMServer:
     """
     What all acceptors of a server share.
 
-    :ivar credentials: the accounts.
     :ivar computerName: its NetBIOS name, which clients are told.
     :ivar domainName: the NetBIOS name of its domain or workgroup.
     :ivar dnsName: its full name.
@@ -107,7 +106,6 @@ class NTLMServer:
     :ivar random: gives so many octets that nobody can guess.
     """
 
-    credentials: INTLMCredentials
     computerName: str
     domainName: str
     dnsName: str
@@ -142,19 +140,60 @@ class NTLMServer:
         )
 
 
+@attrs.frozen(kw_only=True)
+class _Negotiation:
+    """
+    What is kept from the challenge to the answer.
+
+    :ivar negotiate: the client's message.
+    :ivar challenge: the answer to it.
+    :ivar flags: what was offered in it.
+    :ivar nobody: what becomes of who logs on as nobody.
+    """
+
+    negotiate: bytes
+    challenge: bytes
+    flags: int
+    serverChallenge: bytes
+    nobody: Verified | None
+
+
+def _negotiate(server: NTLMServer, token: bytes) -> _Negotiation:
+    """
+    Challenge.
+
+    :raises MessageError: the message is broken, or of a client that knows no NTLM of today.
+    """
+    flags = NegotiateMessage.decode(token).NegotiateFlags
+    if not flags & NTLMSSP_NEGOTIATE_UNICODE or not flags & NTLMSSP_NEGOTIATE_NTLM:
+        raise MessageError("neither Unicode nor NTLM is asked for")
+    challenge = server.challenge(flags)
+    nobody = None
+    if server.anonymous is not None:
+        # [MS-NLMP] 3.2.5.1.2: nobody has no key.
+        nobody = Verified(principal=server.anonymous, sessionBaseKey=bytes(16))
+    return _Negotiation(
+        negotiate=token,
+        challenge=challenge.encode(),
+        flags=challenge.NegotiateFlags,
+        serverChallenge=challenge.ServerChallenge,
+        nobody=nobody,
+    )
+
+
 @implementer(IMechanism)
 class NTLMAcceptor:
     """
     One logon: NEGOTIATE, CHALLENGE, AUTHENTICATE.
 
+    :param credentials: the accounts, as this client may try them.
     :ivar sessionKey: ExportedSessionKey; empty before *complete*.
     :ivar flags: what was negotiated; 0 before *complete*.
     """
 
     __slots__ = (
-        "_challenge",
-        "_challenged",
-        "_negotiate",
+        "_credentials",
+        "_negotiation",
         "_security",
         "_server",
         "authLevel",
@@ -169,7 +208,7 @@ class NTLMAcceptor:
     authType = RPC_C_AUTHN_WINNT
     tokenSize = SIGNATURE_SIZE
 
-    def __init__(self, server: NTLMServer, authLevel: int) -> None:
+    def __init__(self, server: NTLMServer, credentials: INTLMCredentials, authLevel: int) -> None:
         self.authLevel = authLevel
         self.complete = False
         self.principal: object = None
@@ -177,22 +216,23 @@ class NTLMAcceptor:
         self.demandsListMIC = False
         self.sessionKey = b""
         self.flags = 0
-        self._server = server
-        self._negotiate = b""
-        self._challenge: ChallengeMessage | None = None
-        self._challenged = b""
+        self._server: NTLMServer | None = server
+        self._credentials = credentials
+        self._negotiation: _Negotiation | None = None
         self._security: SessionSecurity | None = None
 
     def step(self, token: bytes, done: _Done) -> None:
         """Take the client's message: answer with the challenge, or with whether it may come in."""
+        server, self._server = self._server, None
+        negotiation, self._negotiation = self._negotiation, None
         try:
-            if not self._negotiate:
-                done(self._begin(token))
+            if server is not None:
+                self._negotiation = _negotiate(server, token)
+                done(self._negotiation.challenge)
                 return
-            challenge, self._challenge = self._challenge, None
-            if challenge is None:
+            if negotiation is None:
                 raise MessageError("one message too many")
-            self._authenticate(token, AuthenticateMessage.decode(token), challenge, done)
+            self._authenticate(token, AuthenticateMessage.decode(token), negotiation, done)
         except MessageError as error:
             done(_refused(str(error)))
 
@@ -220,25 +260,11 @@ class NTLMAcceptor:
         assert self._security is not None
         self._security.incoming.verifyList(mechTypes, mechListMIC)
 
-    def _begin(self, token: bytes) -> bytes:
-        """
-        Challenge.
-
-        :raises MessageError: the message is broken, or of a client that knows no NTLM of today.
-        """
-        flags = NegotiateMessage.decode(token).NegotiateFlags
-        if not flags & NTLMSSP_NEGOTIATE_UNICODE or not flags & NTLMSSP_NEGOTIATE_NTLM:
-            raise MessageError("neither Unicode nor NTLM is asked for")
-        self._negotiate = token
-        self._challenge = self._server.challenge(flags)
-        self._challenged = self._challenge.encode()
-        return self._challenged
-
     def _authenticate(
         self,
         token: bytes,
         message: AuthenticateMessage,
-        challenge: ChallengeMessage,
+        negotiation: _Negotiation,
         done: _Done,
     ) -> None:
         """
@@ -246,7 +272,7 @@ class NTLMAcceptor:
 
         :raises MessageError: there is none to verify.
         """
-        flags = message.NegotiateFlags & challenge.NegotiateFlags
+        flags = message.NegotiateFlags & negotiation.flags
         required = requiredFlags(self.authLevel)
         if flags & required != required:
             raise MessageError(f"flags {flags:#x} are too weak for level {self.authLevel}")
@@ -256,36 +282,35 @@ class NTLMAcceptor:
                 done(_refused("logon failure"))
                 return
             try:
-                self._establish(token, message, flags, outcome)
+                self._establish(token, message, negotiation, flags, outcome)
             except MessageError as error:
                 done(_refused(str(error)))
                 return
             done(b"")
 
         if not message.UserName and not message.NtChallengeResponse:
-            anonymous = self._server.anonymous
-            # [MS-NLMP] 3.2.5.1.2: nobody has no key.
-            verified(
-                None
-                if anonymous is None
-                else Verified(principal=anonymous, sessionBaseKey=bytes(16))
-            )
+            verified(negotiation.nobody)
             return
         if not message.UserName or len(message.NtChallengeResponse) < MIN_RESPONSE:
             raise MessageError("no NTLMv2 response")
-        self._server.credentials.logOn(
+        self._credentials.logOn(
             NTLMLogon(
                 domain=message.DomainName,
                 user=message.UserName,
                 workstation=message.Workstation,
-                serverChallenge=challenge.ServerChallenge,
+                serverChallenge=negotiation.serverChallenge,
                 ntResponse=message.NtChallengeResponse,
             ),
             verified,
         )
 
     def _establish(
-        self, token: bytes, message: AuthenticateMessage, flags: int, outcome: Verified
+        self,
+        token: bytes,
+        message: AuthenticateMessage,
+        negotiation: _Negotiation,
+        flags: int,
+        outcome: Verified,
     ) -> None:
         """
         Take the session key that the client made, and hold the MIC against it.
@@ -302,10 +327,9 @@ class NTLMAcceptor:
         if message.MIC is not None:
             at = message.micAt
             zeroed = token[:at] + bytes(MIC_SIZE) + token[at + MIC_SIZE :]
-            mic = hmac.digest(key, self._negotiate + self._challenged + zeroed, "md5")
+            mic = hmac.digest(key, negotiation.negotiate + negotiation.challenge + zeroed, "md5")
             if not hmac.compare_digest(mic, message.MIC):
                 raise MessageError("the MIC is not that of the three messages")
-        self._challenged = b""
         self.sessionKey = key
         self.flags = flags
         self.principal = outcome.principal

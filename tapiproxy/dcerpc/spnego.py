@@ -77,9 +77,8 @@ class SPNEGOAcceptor:
 
     @property
     def tokenSize(self) -> int:
-        """As the mechanism has it."""
-        assert self.mechanism is not None
-        return self.mechanism.tokenSize
+        """As the mechanism has it; 0 before there is one."""
+        return self.mechanism.tokenSize if self.mechanism else 0
 
     def protect(
         self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool

@@ -1,26 +1,24 @@
 """Clients and a server of NTLM and SPNEGO in memory, and what passes between them."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 import attrs
 from zope.interface import implementer
 
 from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.authentication import Authentication
 from tapiproxy.dcerpc.identity import INTLMCredentials, NTLMLogon, Verified, principalName
 from tapiproxy.dcerpc.interface import (
-    RPC_C_AUTHN_GSS_NEGOTIATE,
     RPC_C_AUTHN_LEVEL_CONNECT,
     RPC_C_AUTHN_LEVEL_PKT,
     RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
-    RPC_C_AUTHN_WINNT,
     AuthenticationFailed,
-    Interface,
 )
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer
 from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
 from tapiproxy.dcerpc.ntlmmessages import ChallengeMessage
-from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
+from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnego import SPNEGOAcceptor
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
 from tapiproxy.dcerpc.spnegotokens import NTLMSSP
@@ -83,10 +81,9 @@ class Lot:
         return bytes((self._drawn * 37 + place * 11) & 0xFF for place in range(count))
 
 
-def server(accounts: Accounts | None = None, anonymous: object | None = None) -> NTLMServer:
+def server(anonymous: object | None = None) -> NTLMServer:
     """A server whose time stands still."""
     return NTLMServer(
-        credentials=accounts or Accounts(),
         computerName="TAPIHOST",
         domainName="DOM",
         dnsName="tapihost.dom.test",
@@ -109,9 +106,11 @@ def account(user: str = "alice", domain: str = "DOM", ntHash: bytes = NT_HASH) -
     )
 
 
-def ntlmAcceptor(level: int, shared: NTLMServer | None = None) -> NTLMAcceptor:
+def ntlmAcceptor(
+    level: int, shared: NTLMServer | None = None, accounts: Accounts | None = None
+) -> NTLMAcceptor:
     """A server's side."""
-    return NTLMAcceptor(shared or server(), level)
+    return NTLMAcceptor(shared or server(), accounts or Accounts(), level)
 
 
 def ntlmInitiator(level: int, who: NTLMAccount | None = None) -> NTLMInitiator:
@@ -119,10 +118,11 @@ def ntlmInitiator(level: int, who: NTLMAccount | None = None) -> NTLMInitiator:
     return NTLMInitiator(who or account(), level, "host/tapihost.dom.test")
 
 
-def spnegoAcceptor(level: int, shared: NTLMServer | None = None) -> SPNEGOAcceptor:
+def spnegoAcceptor(
+    level: int, shared: NTLMServer | None = None, accounts: Accounts | None = None
+) -> SPNEGOAcceptor:
     """A server's side."""
-    shared = shared or server()
-    return SPNEGOAcceptor({NTLMSSP: lambda: NTLMAcceptor(shared, level)}, level)
+    return SPNEGOAcceptor({NTLMSSP: lambda: ntlmAcceptor(level, shared, accounts)}, level)
 
 
 def spnegoInitiator(level: int, who: NTLMAccount | None = None, *before: bytes) -> SPNEGOInitiator:
@@ -137,27 +137,10 @@ def spnegoInitiator(level: int, who: NTLMAccount | None = None, *before: bytes) 
     )
 
 
-@implementer(IAuthenticationService)
-class Service:
-    """Both providers, at any level but RPC_C_AUTHN_LEVEL_CALL."""
-
-    def __init__(self, accounts: Accounts | None = None, minimum: int = 0) -> None:
-        self.server = server(accounts)
-        self.minimum = minimum
-
-    def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
-        """A context."""
-        makers: dict[int, Callable[[int, NTLMServer], ISecurityContext]] = {
-            RPC_C_AUTHN_WINNT: ntlmAcceptor,
-            RPC_C_AUTHN_GSS_NEGOTIATE: spnegoAcceptor,
-        }
-        if authType not in makers or authLevel not in LEVELS:
-            raise AuthenticationFailed("unknown", reason=pdu.NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
-        return makers[authType](authLevel, self.server)
-
-    def permits(self, called: Interface, context: ISecurityContext | None) -> bool:
-        """By level."""
-        return (0 if context is None else context.authLevel) >= self.minimum
+def service(accounts: Accounts | None = None, minimum: int = 0) -> Authentication:
+    """Both providers."""
+    known = accounts or Accounts()
+    return Authentication(server=server(), credentials=lambda peer: known, minimumLevel=minimum)
 
 
 def answerOf(context: ISecurityContext, token: bytes) -> bytes | AuthenticationFailed:

@@ -90,12 +90,8 @@ class Seam(TestCase):
 
 class Golden(Base):
     def setUp(self) -> None:
-        self.accounts = Accounts()
         self.acceptor = NTLMAcceptor(
-            GoldenServer(
-                credentials=self.accounts, computerName="SRV", domainName="DOM", dnsName="srv"
-            ),
-            6,
+            GoldenServer(computerName="SRV", domainName="DOM", dnsName="srv"), Accounts(), 6
         )
 
     def test_accepted(self) -> None:
@@ -170,7 +166,7 @@ class Accepting(Base):
     def test_asked(self) -> None:
         """The accounts are asked with what the client said, and never see a key of its choice."""
         accounts = Accounts()
-        shake(ntlmInitiator(6), ntlmAcceptor(6, server(accounts)))
+        shake(ntlmInitiator(6), ntlmAcceptor(6, accounts=accounts))
         (logon,) = accounts.asked
         self.assertEqual((logon.domain, logon.user, logon.workstation), ("DOM", "alice", "WINHOST"))
 
@@ -178,7 +174,7 @@ class Accepting(Base):
         """Accounts that answer later keep the client waiting until then."""
         accounts = Accounts()
         accounts.held = []
-        client, acceptor = ntlmInitiator(6), ntlmAcceptor(6, server(accounts))
+        client, acceptor = ntlmInitiator(6), ntlmAcceptor(6, accounts=accounts)
         token = legOf(client, legOf(acceptor, legOf(client, b"")))
         outcomes: list[object] = []
         acceptor.step(token, outcomes.append)
@@ -202,7 +198,7 @@ class Accepting(Base):
         """The challenge names the server, tells the time, and differs each time."""
         shared = server()
         found = [
-            ChallengeMessage.decode(legOf(NTLMAcceptor(shared, 6), GOLDEN.negotiate))
+            ChallengeMessage.decode(legOf(ntlmAcceptor(6, shared), GOLDEN.negotiate))
             for _ in range(2)
         ]
         self.assertEqual(found[0].TargetName, "TAPIHOST")
@@ -212,16 +208,19 @@ class Accepting(Base):
 
     def test_ownChance(self) -> None:
         """Without more said, time and chance are the system's."""
-        shared = NTLMServer(credentials=Accounts(), computerName="A", domainName="B", dnsName="c")
+        shared = NTLMServer(computerName="A", domainName="B", dnsName="c")
         one, other = shared.challenge(0), shared.challenge(0)
         self.assertNotEqual(one.ServerChallenge, other.ServerChallenge)
 
 
 class Refusing(Base):
-    def begun(self, level: int = 6, shared: NTLMServer | None = None) -> tuple[NTLMAcceptor, bytes]:
-        """An acceptor that has challenged, and what it said."""
-        acceptor = ntlmAcceptor(level, shared)
-        return acceptor, legOf(acceptor, GOLDEN.negotiate)
+    def begun(
+        self, shared: NTLMServer | None = None, accounts: Accounts | None = None
+    ) -> NTLMAcceptor:
+        """An acceptor that has challenged."""
+        acceptor = ntlmAcceptor(6, shared, accounts)
+        legOf(acceptor, GOLDEN.negotiate)
+        return acceptor
 
     def test_wrongPassword(self) -> None:
         """Who does not know the password stays out, whether or not there is such an account."""
@@ -304,7 +303,7 @@ class Refusing(Base):
         """A response of NTLMv1 is refused unread, as is one of no octets with a user."""
         for response in (b"", bytes(24), bytes(43)):
             accounts = Accounts()
-            acceptor, _ = self.begun(6, server(accounts))
+            acceptor = self.begun(accounts=accounts)
             message = AuthenticateMessage(
                 LmChallengeResponse=bytes(24),
                 NtChallengeResponse=response,
@@ -328,9 +327,9 @@ class Refusing(Base):
             EncryptedRandomSessionKey=bytes(16),
             NegotiateFlags=GOLDEN.flags,
         ).encode()
-        acceptor, _ = self.begun()
+        acceptor = self.begun()
         self.assertEqual(self.refusal(acceptor, message), "logon failure")
-        acceptor, _ = self.begun(6, server(anonymous="nobody"))
+        acceptor = self.begun(server(anonymous="nobody"))
         self.assertEqual(legOf(acceptor, message), b"")
         self.assertEqual(acceptor.principal, "nobody")
         self.assertTrue(acceptor.integrity)
@@ -338,7 +337,7 @@ class Refusing(Base):
     def test_sessionKeySize(self) -> None:
         """A session key of another length than sixteen octets is none."""
         for size in (0, 15, 17):
-            acceptor, _ = self.begun(6, server(anonymous="nobody"))
+            acceptor = self.begun(server(anonymous="nobody"))
             message = AuthenticateMessage(
                 LmChallengeResponse=b"",
                 NtChallengeResponse=b"",
@@ -363,7 +362,7 @@ class Refusing(Base):
     def test_outOfOrder(self) -> None:
         """AUTHENTICATE first, NEGOTIATE twice, and anything after the end, are refused."""
         self.refusal(ntlmAcceptor(6), GOLDEN.authenticate)
-        acceptor, _ = self.begun()
+        acceptor = self.begun()
         self.refusal(acceptor, GOLDEN.negotiate)
         self.refusal(acceptor, GOLDEN.authenticate)
         client, acceptor = ntlmInitiator(6), ntlmAcceptor(6)

@@ -5,28 +5,26 @@ from collections.abc import Callable
 
 import attrs
 from twisted.trial.unittest import TestCase
-from zope.interface.verify import verifyObject
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
-    RPC_C_AUTHN_LEVEL_CALL,
     RPC_C_AUTHN_WINNT,
     RPC_S_SEC_PKG_ERROR,
     Fault,
     nca_s_proto_error,
 )
-from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
+from tapiproxy.dcerpc.security import ISecurityContext
 from tests.dcerpc.conversation import Conversation, fault, nak
 from tests.dcerpc.ntlmpeers import (
     LEVELS,
     PROTECTING,
     Accounts,
     Secured,
-    Service,
     account,
     legOf,
     ntlmInitiator,
+    service,
     spnegoInitiator,
 )
 from tests.dcerpc.ntlmvectors import GOLDEN
@@ -53,16 +51,12 @@ def logOn(conversation: Conversation, secured: Secured) -> None:
 
 
 class Established(TestCase):
-    def test_service(self) -> None:
-        """The service for tests has all that the seam asks for."""
-        verifyObject(IAuthenticationService, Service())
-
     def test_calls(self) -> None:
         """Every provider at every level, with header signing and without: calls are answered."""
         for make in MAKERS:
             for level in LEVELS:
                 for headerSigning in (False, True):
-                    conversation = Conversation(Service(minimum=level))
+                    conversation = Conversation(service(minimum=level))
                     secured = Secured(make(level), headerSigning=headerSigning)
                     logOn(conversation, secured)
                     for callID in range(1, 6):
@@ -81,7 +75,7 @@ class Established(TestCase):
 
     def test_golden(self) -> None:
         """The captured first leg is understood in its PDU."""
-        answer = pdu.decode(Conversation(Service()).raw(GOLDEN.bind))
+        answer = pdu.decode(Conversation(service()).raw(GOLDEN.bind))
         self.assertIsInstance(answer, pdu.BindAck)
         self.assertEqual(answer.auth_verifier.auth_context_id, 2)
         self.assertEqual(answer.auth_verifier.auth_value[:12], GOLDEN.challenge[:12])
@@ -89,7 +83,7 @@ class Established(TestCase):
     def test_fragments(self) -> None:
         """Stubs of many fragments are sealed fragment by fragment, both ways."""
         for make in MAKERS:
-            conversation = Conversation(Service())
+            conversation = Conversation(service())
             secured = Secured(make(6))
             logOn(conversation, secured)
             parts = [bytes((number,)) * 4000 for number in range(5)]
@@ -106,7 +100,7 @@ class Established(TestCase):
 
     def test_verifierAtConnect(self) -> None:
         """At CONNECT a request may have a verifier, which says nothing."""
-        conversation = Conversation(Service())
+        conversation = Conversation(service())
         secured = Secured(ntlmInitiator(2))
         logOn(conversation, secured)
         octets = conversation.raw(request(b"stub", verifier=secured.verifier(bytes(16))))
@@ -114,7 +108,7 @@ class Established(TestCase):
 
     def test_several(self) -> None:
         """Contexts of several providers and levels stand beside each other on one association."""
-        conversation = Conversation(Service())
+        conversation = Conversation(service())
         first = Secured(ntlmInitiator(6), 1)
         logOn(conversation, first)
         others = [
@@ -139,7 +133,7 @@ class Established(TestCase):
         """While accounts are looked up, requests wait; then they are answered."""
         accounts = Accounts()
         accounts.held = []
-        conversation = Conversation(Service(accounts))
+        conversation = Conversation(service(accounts))
         secured = Secured(ntlmInitiator(6))
         answer = conversation.raw(bind(verifier=secured.begin()))
         last = auth3(secured.goOn(answer))
@@ -152,7 +146,7 @@ class Established(TestCase):
         """An answer of the accounts that comes after the end changes nothing."""
         accounts = Accounts()
         accounts.held = []
-        conversation = Conversation(Service(accounts))
+        conversation = Conversation(service(accounts))
         secured = Secured(ntlmInitiator(6))
         conversation.raw(auth3(secured.goOn(conversation.raw(bind(verifier=secured.begin())))))
         conversation.abort("gone")
@@ -161,7 +155,7 @@ class Established(TestCase):
 
     def test_octetByOctet(self) -> None:
         """A sealed request may come in any pieces."""
-        conversation = Conversation(Service())
+        conversation = Conversation(service())
         secured = Secured(spnegoInitiator(6))
         logOn(conversation, secured)
         for octet in secured.protect(request(b"stub")):
@@ -173,7 +167,7 @@ class Refused(TestCase):
     def test_wrongPassword(self) -> None:
         """A failed logon is told where it can be: after auth3 to the first request."""
         who = account(ntHash=bytes(16))
-        conversation = Conversation(Service())
+        conversation = Conversation(service())
         secured = Secured(ntlmInitiator(6, who))
         logOn(conversation, secured)
         self.assertEqual(
@@ -182,7 +176,7 @@ class Refused(TestCase):
         self.assertTrue(conversation.ended)
         self.assertEqual(conversation.calls, [])
 
-        conversation = Conversation(Service())
+        conversation = Conversation(service())
         secured = Secured(spnegoInitiator(6, who))
         answer = conversation.raw(bind(verifier=secured.begin()))
         self.assertEqual(
@@ -195,7 +189,7 @@ class Refused(TestCase):
         """A first leg that is no token is refused with the bind."""
         for authType in (9, 10):
             for token in (b"x", b"NTLMSSP\0", bytes(64)):
-                conversation = Conversation(Service())
+                conversation = Conversation(service())
                 verifier = pdu.AuthVerifier(authType, 6, 1, token)
                 self.assertEqual(
                     conversation.say(bind(verifier=verifier)),
@@ -203,16 +197,10 @@ class Refused(TestCase):
                 )
                 self.assertTrue(conversation.ended)
 
-    def test_levelCall(self) -> None:
-        """A level that connection-oriented clients do not ask for can be refused."""
-        conversation = Conversation(Service())
-        verifier = pdu.AuthVerifier(10, RPC_C_AUTHN_LEVEL_CALL, 1, GOLDEN.negotiate)
-        self.assertEqual(conversation.say(bind(verifier=verifier)), [nak(8)])
-
     def test_lowerLevel(self) -> None:
         """An interface that wants more than a context has is not called."""
         for level in LEVELS[:-1]:
-            conversation = Conversation(Service(minimum=6))
+            conversation = Conversation(service(minimum=6))
             secured = Secured(ntlmInitiator(level))
             logOn(conversation, secured)
             plain = request(b"stub")
@@ -223,7 +211,7 @@ class Refused(TestCase):
     def test_unfinished(self) -> None:
         """A request between the legs is refused."""
         for make in MAKERS:
-            conversation = Conversation(Service())
+            conversation = Conversation(service())
             secured = Secured(make(6))
             conversation.raw(bind(verifier=secured.begin()))
             verifier = secured.verifier(bytes(16))
@@ -234,7 +222,7 @@ class Refused(TestCase):
 
     def test_auth3InPlaceOfAlter(self) -> None:
         """SPNEGO's last leg has an answer, which an auth3 cannot have."""
-        conversation = Conversation(Service())
+        conversation = Conversation(service())
         secured = Secured(spnegoInitiator(6))
         answer = conversation.raw(bind(verifier=secured.begin()))
         conversation.raw(auth3(secured.goOn(answer)))
@@ -247,7 +235,7 @@ class Refused(TestCase):
         """Who may protect his requests must."""
         for make in MAKERS:
             for level in PROTECTING:
-                conversation = Conversation(Service())
+                conversation = Conversation(service())
                 secured = Secured(make(level))
                 logOn(conversation, secured)
                 self.assertEqual(conversation.say(request(b"x")), [fault(nca_s_proto_error)])
@@ -259,7 +247,7 @@ class Refused(TestCase):
             for other in LEVELS:
                 if one == other:
                     continue
-                conversation = Conversation(Service())
+                conversation = Conversation(service())
                 secured = Secured(ntlmInitiator(one))
                 logOn(conversation, secured)
                 secured.context.authLevel = other
@@ -277,10 +265,10 @@ class Refused(TestCase):
         self, make: Callable[[int], ISecurityContext], level: int, headerSigning: bool
     ) -> None:
         secured = Secured(make(level), headerSigning=headerSigning)
-        logOn(Conversation(Service()), secured)
+        logOn(Conversation(service()), secured)
         size = len(secured.protect(request(b"stub")))
         for place in range(size):
-            conversation = Conversation(Service())
+            conversation = Conversation(service())
             secured = Secured(make(level), headerSigning=headerSigning)
             logOn(conversation, secured)
             octets = bytearray(secured.protect(request(b"stub")))
@@ -292,7 +280,7 @@ class Refused(TestCase):
         """A request that comes twice is answered once, and ends the association."""
         for make in MAKERS:
             for level in PROTECTING:
-                conversation = Conversation(Service())
+                conversation = Conversation(service())
                 secured = Secured(make(level))
                 logOn(conversation, secured)
                 sent = secured.protect(request(b"stub"))
@@ -303,7 +291,7 @@ class Refused(TestCase):
 
     def test_reordered(self) -> None:
         """Requests that change places on the way are refused."""
-        conversation = Conversation(Service())
+        conversation = Conversation(service())
         secured = Secured(spnegoInitiator(6))
         logOn(conversation, secured)
         first = secured.protect(request(b"first"))
@@ -312,11 +300,11 @@ class Refused(TestCase):
 
     def test_ofAnotherAssociation(self) -> None:
         """What one association was sent is nothing to another one of the same client."""
-        service = Service()
+        shared = service()
         who = attrs.evolve(account(), random=os.urandom)
         found = []
         for _ in range(2):
-            conversation = Conversation(service)
+            conversation = Conversation(shared)
             secured = Secured(ntlmInitiator(6, who))
             logOn(conversation, secured)
             found.append((conversation, secured))
@@ -329,7 +317,7 @@ class Refused(TestCase):
         """A client refuses a response that comes twice."""
         for make in MAKERS:
             for level in PROTECTING:
-                conversation = Conversation(Service())
+                conversation = Conversation(service())
                 secured = Secured(make(level))
                 logOn(conversation, secured)
                 octets = conversation.raw(secured.protect(request(b"stub")))

@@ -113,7 +113,7 @@ class Negotiating(TestCase):
         def made(name: bytes) -> Callable[[], NTLMAcceptor]:
             def make() -> NTLMAcceptor:
                 chosen.append(name)
-                return NTLMAcceptor(shared, 6)
+                return ntlmAcceptor(6, shared)
 
             return make
 
@@ -131,7 +131,7 @@ class Negotiating(TestCase):
     def test_bothNamesOfKerberos(self) -> None:
         """A message for Kerberos under its one name will do under the other."""
         shared = server()
-        acceptor = SPNEGOAcceptor({KERBEROS: lambda: NTLMAcceptor(shared, 6)}, 6)
+        acceptor = SPNEGOAcceptor({KERBEROS: lambda: ntlmAcceptor(6, shared)}, 6)
         client = spnegoInitiator(6, None, MS_KERBEROS, KERBEROS)
         tokens = shake(client, acceptor)
         self.assertEqual(len(tokens), 4)
@@ -164,7 +164,7 @@ class Negotiating(TestCase):
         for make in (spnegoInitiator, ntlmInitiator):
             accounts = Accounts()
             accounts.held = []
-            client, acceptor = make(6), spnegoAcceptor(6, server(accounts))
+            client, acceptor = make(6), spnegoAcceptor(6, accounts=accounts)
             token = legOf(client, legOf(acceptor, legOf(client, b"")))
             outcomes: list[bytes | AuthenticationFailed] = []
             acceptor.step(token, outcomes.append)

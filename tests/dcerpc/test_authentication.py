@@ -1,0 +1,80 @@
+"""The providers of an endpoint: which there are, and what level is wanted."""
+
+from collections.abc import Hashable
+from uuid import UUID
+
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from tapiproxy.dcerpc.authentication import Authentication
+from tapiproxy.dcerpc.interface import AuthenticationFailed, Interface
+from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
+from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
+from tests.dcerpc.ntlmpeers import (
+    LEVELS,
+    Accounts,
+    ntlmInitiator,
+    server,
+    service,
+    shake,
+    spnegoInitiator,
+)
+
+ANY = Interface(UUID(int=1), (1, 0), {})
+
+
+class Providers(TestCase):
+    def test_seam(self) -> None:
+        """The service, and what it begins, have all that the seam asks for."""
+        verifyObject(IAuthenticationService, service())
+        for authType in (9, 10):
+            verifyObject(ISecurityContext, service().newContext(authType, 2, "peer"))
+
+    def test_known(self) -> None:
+        """NTLM and SPNEGO are accepted at every level that clients ask for."""
+        for level in LEVELS:
+            for client in (ntlmInitiator(level), spnegoInitiator(level)):
+                context = service().newContext(client.authType, level, "peer")
+                self.assertEqual((context.authType, context.authLevel), (client.authType, level))
+                shake(client, context)
+                self.assertEqual(context.principal, "DOM\\alice")
+
+    def test_unknown(self) -> None:
+        """Another provider, or the level of datagrams, is refused with its reason."""
+        for authType, level in ((16, 6), (0, 2), (68, 6), (10, 3), (9, 3)):
+            failure = self.assertRaises(
+                AuthenticationFailed, service().newContext, authType, level, "peer"
+            )
+            self.assertEqual(failure.reason, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
+
+    def test_accountsOfAPeer(self) -> None:
+        """The accounts are those that the client's address may try, asked for at the logon."""
+        asked: list[Hashable] = []
+
+        def credentials(peer: Hashable) -> Accounts:
+            asked.append(peer)
+            return Accounts()
+
+        providers = Authentication(server=server(), credentials=credentials)
+        shake(ntlmInitiator(6), providers.newContext(10, 6, "one"))
+        shake(spnegoInitiator(6), providers.newContext(9, 6, "other"))
+        self.assertEqual(asked, ["one", "other"])
+
+
+class Permitting(TestCase):
+    def test_levels(self) -> None:
+        """Calls are permitted from the lowest level on that is wanted."""
+        for minimum in range(1, 7):
+            providers = service(minimum=minimum)
+            self.assertEqual(providers.permits(ANY, None), minimum == 1)
+            for level in LEVELS:
+                context = providers.newContext(10, level, "peer")
+                self.assertEqual(providers.permits(ANY, context), level >= minimum)
+
+    def test_unsaid(self) -> None:
+        """If nothing is said, only sealed calls are."""
+        providers = Authentication(server=server(), credentials=lambda peer: Accounts())
+        self.assertFalse(providers.permits(ANY, None))
+        for level in LEVELS:
+            context = providers.newContext(10, level, "peer")
+            self.assertEqual(providers.permits(ANY, context), level == 6)
