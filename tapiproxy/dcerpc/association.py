@@ -319,7 +319,9 @@ class ServerAssociation:
                 )
                 if not flags & pdu.PFC_LAST_FRAG and hint > MAX_STUB:
                     raise Fault(ERROR_ACCESS_DENIED)
-                partial = Partial(callID, contextID, opnum, header.littleEndian, security)
+                partial = Partial(
+                    self._peerKey, callID, contextID, opnum, header.littleEndian, security
+                )
             self._take(partial, data, start, end, flags)
         except pdu.PDUError:
             self._break(callID, nca_s_proto_error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from tapiproxy.dcerpc.contexthandles import AssociationGroups
@@ -23,6 +24,7 @@ class Endpoint:
     :ivar authentication: who may come in.
     :ivar groups: its association groups; a client cannot join one of another endpoint.
     :ivar reassembling: octets that its unfinished requests hold.
+    :ivar reassemblingOf: of these, by peer key; only who holds some is in it.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Endpoint:
         self.authentication = authentication
         self.groups = AssociationGroups()
         self.reassembling = 0
+        self.reassemblingOf: Counter[Hashable] = Counter()
 
     def offer(self, abstract: SyntaxID) -> Offer | None:
         """What is offered under an abstract syntax: same major, no higher minor version."""

@@ -7,7 +7,7 @@ and 12.6.4.10; [MS-RPCE] 2.2.2.11 for protected ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.call import Answering, Call
@@ -22,22 +22,32 @@ MAX_STUB = 4 * 1024 * 1024
 MAX_REASSEMBLY = 16 * MAX_STUB
 """Octets that all unfinished requests of an endpoint hold together: anyone may send fragments."""
 
+MAX_REASSEMBLY_PER_PEER = 2 * MAX_STUB
+"""
+Of these, what one address may hold, so that it cannot use them up and have everybody refused.
+
+Twice the largest request: a terminal server's agents share an address, and while one of them sends
+that, the others' requests of a few fragments still have thousands of fragments' room.
+"""
+
 _responseStart = pdu.responseStart.pack
 
 
 class Partial:
     """A request of which not all fragments are there; it is what its first fragment says."""
 
-    __slots__ = ("callID", "contextID", "littleEndian", "opnum", "security", "stub")
+    __slots__ = ("callID", "contextID", "littleEndian", "opnum", "peerKey", "security", "stub")
 
     def __init__(
         self,
+        peerKey: Hashable,
         callID: int,
         contextID: int,
         opnum: int,
         littleEndian: bool,
         security: AuthContext | None,
     ) -> None:
+        self.peerKey = peerKey
         self.callID = callID
         self.contextID = contextID
         self.opnum = opnum
@@ -50,14 +60,18 @@ class Partial:
         """
         Add the stub of a fragment, which is data[start:end].
 
-        :raises Fault: the request, or all of the endpoint together, would hold too much.
+        :raises Fault: the request, all of its address or all of the endpoint would hold too much.
         """
         size = end - start
         if len(self.stub) + size > MAX_STUB:
             raise Fault(ERROR_ACCESS_DENIED)
-        if endpoint.reassembling + size > MAX_REASSEMBLY:
+        if (
+            endpoint.reassembling + size > MAX_REASSEMBLY
+            or endpoint.reassemblingOf[self.peerKey] + size > MAX_REASSEMBLY_PER_PEER
+        ):
             raise Fault(nca_s_fault_remote_no_memory)
         endpoint.reassembling += size
+        endpoint.reassemblingOf[self.peerKey] += size
         self.stub += data[start:end]
 
     def call(self, association: Answering, presentation: Presentation) -> Call:
@@ -75,6 +89,9 @@ class Partial:
     def release(self, endpoint: Endpoint) -> None:
         """Count its octets no more."""
         endpoint.reassembling -= len(self.stub)
+        endpoint.reassemblingOf[self.peerKey] -= len(self.stub)
+        if not endpoint.reassemblingOf[self.peerKey]:
+            del endpoint.reassemblingOf[self.peerKey]
 
 
 def parts(stub: bytes, room: int) -> Iterator[tuple[int, int, bytes]]:

@@ -3,7 +3,12 @@
 from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.fragments import MAX_REASSEMBLY, MAX_STUB, parts
+from tapiproxy.dcerpc.fragments import (
+    MAX_REASSEMBLY,
+    MAX_REASSEMBLY_PER_PEER,
+    MAX_STUB,
+    parts,
+)
 from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, nca_s_fault_remote_no_memory
 from tests.dcerpc.conversation import Conversation, fault
 from tests.dcerpc.pdus import FIRST, LAST, bind, request, split
@@ -63,6 +68,21 @@ class Bounds(TestCase):
         self.assertEqual(first.endpoint.reassembling, MAX_REASSEMBLY)
         first.association.connectionLost(self.fail)
         self.assertEqual(first.endpoint.reassembling, MAX_REASSEMBLY - 1)
+
+    def test_shareOfAPeer(self) -> None:
+        """One address holds no more than its share, whatever others hold, and can give it back."""
+        fragment = request(bytes(4096), flags=FIRST)
+        more = [request(bytes(4096), flags=0)] * (MAX_STUB // 4096 - 1)
+        first = Conversation()
+        greedy = [first, *(Conversation(endpoint=first.endpoint) for _ in range(2))]
+        answers = [each.say(bind(), fragment, *more)[1:] for each in greedy]
+        self.assertEqual(answers, [[], [], [fault(nca_s_fault_remote_no_memory)]])
+        self.assertEqual(first.endpoint.reassembling, MAX_REASSEMBLY_PER_PEER)
+        other = Conversation(endpoint=first.endpoint, peerKey="another")
+        self.assertEqual(other.say(bind(), fragment, *more)[1:], [])
+        for each in (*greedy, other):
+            each.association.connectionLost(self.fail)
+        self.assertEqual((first.endpoint.reassembling, first.endpoint.reassemblingOf), (0, {}))
 
     def test_largeAnswer(self) -> None:
         """A large answer goes out in fragments of the negotiated size, which join to it."""
