@@ -25,6 +25,7 @@ from tapiproxy.dcerpc.directsend import DirectSender
 from tapiproxy.dcerpc.endpoint import Endpoint
 from tapiproxy.dcerpc.interface import Interface
 from tapiproxy.dcerpc.keepalive import setKeepAlive
+from tapiproxy.dcerpc.logshare import LogShare
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 
 
@@ -163,7 +164,14 @@ class ServerProtocol(Protocol):
         """End the connection without sending what waits."""
         if not self._lost and not self._aborted:
             self._aborted = True
-            self._log.info("connection of {peer} ended: {reason}", peer=self.peer, reason=reason)
+            unsaid = self._factory.logShare.take(("ended", peerKey(self.peer)))
+            if unsaid is not None:
+                self._log.info(
+                    "connection of {peer} ended: {reason}{unsaid}",
+                    peer=self.peer,
+                    reason=reason,
+                    unsaid=unsaid,
+                )
             self.association.end(reason)
             self.transport.abortConnection()
 
@@ -291,6 +299,7 @@ class ServerFactory(Factory):
     :param interfaces: what is offered.
     :param authentication: who may come in; None for anyone.
     :ivar connections: those that are open.
+    :ivar logShare: what each address may have logged, by what it is about.
     """
 
     noisy = False
@@ -310,20 +319,16 @@ class ServerFactory(Factory):
         self.refused = 0
         self._accepted = 0
         self._perAddress: Counter[Hashable] = Counter()
-        self._refusing = False
+        self.logShare = LogShare(reactor)
 
     def buildProtocol(self, addr: IAddress | None) -> ServerProtocol | None:
         """Accept, or refuse (None closes it) where the client or the server has its fill."""
         key = peerKey(addr)
-        if (
-            self._accepted >= self.limits.connections
-            or self._perAddress[key] >= self.limits.connectionsPerAddress
-        ):
-            self.refused += 1
-            if not self._refusing:
-                # Once per spell: a flood must not fill the log as well.
-                self._refusing = True
-                self._log.warn("too many connections, refusing {peer} and others", peer=addr)
+        if self._accepted >= self.limits.connections:
+            self._refuse(addr, None, f"connections is {self.limits.connections}")
+            return None
+        if self._perAddress[key] >= self.limits.connectionsPerAddress:
+            self._refuse(addr, key, f"connectionsPerAddress is {self.limits.connectionsPerAddress}")
             return None
         self._perAddress[key] += 1
         self._accepted += 1
@@ -337,7 +342,22 @@ class ServerFactory(Factory):
         self._perAddress[key] -= 1
         if self._perAddress[key] <= 0:
             del self._perAddress[key]
-        self._refusing = False
+
+    def _refuse(self, addr: IAddress | None, who: Hashable, reason: str) -> None:
+        """
+        Count and log a connection that is refused.
+
+        :param who: has its fill; None for all together, who have one line together.
+        """
+        self.refused += 1
+        unsaid = self.logShare.take(("refused", who))
+        if unsaid is not None:
+            self._log.warn(
+                "connection of {peer} refused: {reason}{unsaid}",
+                peer=addr,
+                reason=reason,
+                unsaid=unsaid,
+            )
 
     def abortConnections(self, reason: str) -> None:
         """End all connections."""

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapiproxy.dcerpc.interface import Connection
+from tapiproxy.dcerpc.logshare import LogShare
 from tapiproxy.interfaces import IPrincipal
 from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
 from tapiproxy.trp import idl
@@ -37,11 +38,6 @@ _NOT_ADMINISTRATOR = -19
 
 #: Characters of a machine's name that are kept: a computer's name has at most 255.
 MAX_NAME = 255
-
-#: Seconds between two warnings about one address, and addresses of which that is known: a client
-#: that is refused may ask again as fast as it can, and the log is not its own.
-_WARN_EVERY = 60.0
-_MAX_WARNED = 1024
 
 #: Makes a client of what attached: (machine, request, connection, call-back or None).
 Enter = Callable[[Machine, idl.AttachRequest, Connection, Callback | None], Client]
@@ -78,8 +74,7 @@ class Attaching:
         self._attachedFrom: Counter[str] = Counter()
         self._attached = 0
         self._stopped = False
-        # When an address was last told of in the log, for those that were refused.
-        self._warned: dict[str, float] = {}
+        self._logShare = LogShare(clock)
         self.refused = 0
 
     def __len__(self) -> int:
@@ -215,18 +210,15 @@ class Attaching:
     ) -> None:
         self.refused += 1
         attached(Attached(LINEERR_OPERATIONFAILED))
-        host, now = hostOf(connection), self._clock.seconds()
-        if now - self._warned.get(host, -_WARN_EVERY) < _WARN_EVERY:
-            return
-        if len(self._warned) >= _MAX_WARNED:
-            self._warned.clear()
-        self._warned[host] = now
-        self._log.warn(
-            "client {machine} at {peer} was not attached: {reason}",
-            machine=machine.name[:MAX_NAME],
-            peer=connection.peer,
-            reason=reason,
-        )
+        unsaid = self._logShare.take(hostOf(connection))
+        if unsaid is not None:
+            self._log.warn(
+                "client {machine} at {peer} was not attached: {reason}{unsaid}",
+                machine=machine.name[:MAX_NAME],
+                peer=connection.peer,
+                reason=reason,
+                unsaid=unsaid,
+            )
 
 
 def hostOf(connection: Connection) -> str:

@@ -6,7 +6,7 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver, StringTransport
-from twisted.logger import globalLogPublisher
+from twisted.logger import eventAsText, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 from tapiproxy.dcerpc import keepalive, pdu
 from tapiproxy.dcerpc.association import MAX_PDUS_PER_TURN, ServerAssociation
 from tapiproxy.dcerpc.directsend import MAX_OUTPUT
+from tapiproxy.dcerpc.logshare import SECONDS
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 from tapiproxy.dcerpc.server import Limits, ServerFactory, ServerProtocol, peerKey
 from tests.dcerpc.pdus import bind, request, split
@@ -453,17 +454,40 @@ class LimitTests(ServerTests):
         self.assertTrue(self.refused("10.0.0.9"))
 
     def test_floodIsLoggedOnce(self) -> None:
-        """A flood of refused connections is one line in the log, until one was let in again."""
-        protocols = [self.connect("10.0.0.1"), self.connect("10.0.0.1")]
+        """A flood of refused connections is one line a minute, though some are let in meanwhile."""
+        self.connect("10.0.0.1")
         for _ in range(50):
+            protocol = self.connect("10.0.0.1")
             self.refused("10.0.0.1")
-        warnings = [event for event in self.log if event["log_level"].name == "warn"]
-        self.assertEqual(len(warnings), 1)
-        self.lose(protocols[0])
+            self.lose(protocol)
+        self.assertEqual(len(self.logged("refused")), 1)
+        self.clock.advance(SECONDS)
         self.connect("10.0.0.1")
         self.refused("10.0.0.1")
-        warnings = [event for event in self.log if event["log_level"].name == "warn"]
-        self.assertEqual((len(warnings), self.factory.refused), (2, 51))
+        self.assertEqual(self.factory.refused, 51)
+        (_, line) = self.logged("refused")
+        self.assertIn("connectionsPerAddress is 2 (49 more", line)
+
+    def test_fullIsLoggedOnce(self) -> None:
+        """Where the server has its fill, a flood from everywhere is one line too."""
+        for n in range(4):
+            self.connect(f"10.0.0.{n}")
+        for n in range(50):
+            self.refused(f"10.0.1.{n}")
+        self.assertEqual(len(self.logged("refused: connections is 4")), 1)
+
+    def test_endingsAreLoggedOnce(self) -> None:
+        """Connections that one address breaks are one line a minute; another's is said."""
+        for _ in range(50):
+            protocol = self.connect("10.0.0.1")
+            protocol.abort("broken")
+            self.lose(protocol)
+        self.connect("10.0.0.2").abort("broken")
+        self.assertEqual(len(self.logged("ended: broken")), 2)
+
+    def logged(self, words: str) -> list[str]:
+        lines = [eventAsText(event) for event in self.log]
+        return [line for line in lines if words in line]
 
     def test_nothingIsRemembered(self) -> None:
         """An address without connections costs nothing."""

@@ -184,6 +184,7 @@ class Attaching(TestCase):
         self.harness.clock.advance(60)
         self.app.attach('PC-1"ncacn_nb_nb"251"')
         self.assertEqual(len(logged), 2)
+        self.assertIn("(4 more of it left unsaid before)", logged[1])
         self.assertEqual(self.harness.server.status()["attachRefused"], 6)
 
     def test_administrator(self) -> None:
