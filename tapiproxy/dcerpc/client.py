@@ -68,7 +68,7 @@ class ClientConnection(Protocol):
         self._reactor = reactor
         self._onLost: list[Callable[[], object]] = []
         self._lost = False
-        self._bound: Deferred[ClientConnection] = Deferred(self._abandoned)
+        self._bound: Deferred[ClientConnection] | None = Deferred(self._abandoned)
         self._association = ClientAssociation(
             interface, self._accepted, self._ended, strictCallID=strictCallID
         )
@@ -160,15 +160,18 @@ class ClientConnection(Protocol):
         self._association.end(AssociationFailed("the server does not read what it is asked"))
 
     def _accepted(self) -> None:
-        if not self._bound.called:
-            self._bound.callback(self)
+        # Not kept once it has fired: there is one for each attached client.
+        bound, self._bound = self._bound, None
+        if bound is not None:
+            bound.callback(self)
 
     def _ended(self, reason: Exception) -> None:
         self._lost = True
         if self.transport is not None and not getattr(self.transport, "disconnecting", False):
             self.transport.abortConnection()
-        if not self._bound.called:
-            self._bound.errback(Failure(reason))
+        bound, self._bound = self._bound, None
+        if bound is not None:
+            bound.errback(Failure(reason))
         callbacks, self._onLost = self._onLost, []
         for f in callbacks:
             self._tell(f)
@@ -188,18 +191,16 @@ class _Factory(ClientFactory):
 
     noisy = False
 
-    def __init__(self, connection: ClientConnection, outcome: Deferred[ClientConnection]) -> None:
+    def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
-        self._outcome = outcome
 
     def buildProtocol(self, addr: object) -> ClientConnection:
         """The connection; a client factory is asked once."""
         return self._connection
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        """Pass the reason on, unless nobody waits any more."""
-        if not self._outcome.called:
-            self._outcome.errback(reason)
+        """Pass the reason on."""
+        self._connection.connectionLost(reason)
 
 
 def connect(
@@ -221,8 +222,9 @@ def connect(
     """
     connection = ClientConnection(reactor, interface, strictCallID=strictCallID)
     outcome = connection._bound
+    assert outcome is not None
     connector = reactor.connectTCP(
-        host, port, _Factory(connection, outcome), timeout=max(1, int(timeout) + 1)
+        host, port, _Factory(connection), timeout=max(1, int(timeout) + 1)
     )
 
     def finish(result: ClientConnection | Failure) -> ClientConnection | Failure:

@@ -134,7 +134,8 @@ class AssociationGroup:
         self.groupID = groupID
         self.peerKey = peerKey
         self.handles = ContextHandles()
-        self.connections: set[Connection] = set()
+        # A list: a set of one is three times as large, and there is one for each attached client.
+        self.connections: list[Connection] = []
 
     def abort(self, reason: str) -> None:
         """End every connection of the group; the handles are run down when the last has gone."""
@@ -171,7 +172,7 @@ class AssociationGroups:
             if len(found.connections) >= MAX_GROUP_CONNECTIONS:
                 return None
             group = found
-        group.connections.add(connection)
+        group.connections.append(connection)
         return group
 
     def leave(
@@ -182,7 +183,8 @@ class AssociationGroups:
 
         :param failed: as for :meth:`ContextHandles.runDown`.
         """
-        group.connections.discard(connection)
+        if connection in group.connections:
+            group.connections.remove(connection)
         if not group.connections and self._groups.pop(group.groupID, None) is not None:
             group.handles.runDown(failed)
 

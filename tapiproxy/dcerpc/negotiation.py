@@ -69,6 +69,17 @@ class Negotiated:
 
 _KNOWN = frozenset({NDR.syntaxID, NDR64.syntaxID})
 
+# Each possible set once: every association keeps the one that its client proposed.
+_SUBSETS = {
+    subset: subset
+    for subset in (
+        frozenset[pdu.SyntaxID](),
+        frozenset({NDR.syntaxID}),
+        frozenset({NDR64.syntaxID}),
+        _KNOWN,
+    )
+}
+
 
 def fragmentSize(xmit: int, recv: int) -> int:
     """
@@ -167,7 +178,7 @@ def _anew(proposal: pdu.PresentationContext, offer: Offer | None, count: int) ->
             interface,
             proposal.abstract_syntax,
             syntax,
-            _KNOWN.intersection(proposal.transfer_syntaxes),
+            _SUBSETS[_KNOWN.intersection(proposal.transfer_syntaxes)],
             interface.operations,
             offer.open,
         )

@@ -181,7 +181,11 @@ class Attaching:
         self._connecting.add(connecting)
         self._connectingTo[host] += 1
         connecting.addTimeout(settings.callbackConnect, self._clock)
-        forget = self._departures.watch(connection, connecting.cancel)
+
+        def gone(connection: Connection) -> None:
+            connecting.cancel()
+
+        self._departures.watch(connection, gone)
 
         def connected(callback: Callback) -> None:
             client = self._enter(machine, request, connection, callback)
@@ -192,7 +196,7 @@ class Attaching:
             self._refuse(connection, machine, reason, attached)
 
         def done(result: Any) -> Any:
-            forget()
+            self._departures.forget(connection, gone)
             self._connecting.discard(connecting)
             _less(self._connectingTo, host)
             return result

@@ -17,23 +17,28 @@ class Departures:
     """The connections that somebody waits for the end of."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Connection, dict[object, Callable[[], object]]] = {}
+        # Lists: there is one for each attached client, nearly always with one entry.
+        self._waiting: dict[Connection, list[Callable[[Connection], object]]] = {}
 
-    def watch(self, connection: Connection, f: Callable[[], object]) -> Callable[[], object]:
+    def watch(self, connection: Connection, f: Callable[[Connection], object]) -> None:
         """
-        Call *f* once when a connection has gone.
+        Call *f* once, with the connection, when it has gone.
 
-        :returns: what takes it back.
+        :param f: equal to nothing else that watches the connection.
         """
-        key = object()
         waiting = self._waiting.get(connection)
         if waiting is not None:
-            waiting[key] = f
+            waiting.append(f)
         else:
-            waiting = self._waiting[connection] = {key: f}
+            self._waiting[connection] = [f]
             connection.onLost(partial(self._gone, connection))
-        return partial(waiting.pop, key, None)
+
+    def forget(self, connection: Connection, f: Callable[[Connection], object]) -> None:
+        """Take a `watch` back; nothing happens if the connection has gone."""
+        waiting = self._waiting.get(connection)
+        if waiting is not None and f in waiting:
+            waiting.remove(f)
 
     def _gone(self, connection: Connection) -> None:
-        for f in tuple(self._waiting.pop(connection).values()):
-            f()
+        for f in self._waiting.pop(connection):
+            f(connection)

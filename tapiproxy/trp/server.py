@@ -122,9 +122,8 @@ class TelephonyServer:
 
     def joined(self, client: Client, connection: Connection) -> None:
         """Note that a client uses a connection, which lives as long as the client."""
-        client.connections[connection] = self._departures.watch(
-            connection, partial(client.connections.pop, connection, None)
-        )
+        client.connections.append(connection)
+        self._departures.watch(connection, client.connections.remove)
         connection.setAttached(True)
 
     # Going
@@ -170,8 +169,8 @@ class TelephonyServer:
         if host is not None:
             self._attaching.left(host)
         client.end(ending, reason)
-        for forget in client.connections.values():
-            forget()
+        for connection in client.connections:
+            self._departures.forget(connection, client.connections.remove)
         client.connections.clear()
         return self._callbacks.pop(client, None)
 

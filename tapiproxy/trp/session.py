@@ -5,7 +5,6 @@ State only: what a packet does with it is in ``actions``, how it comes and goes 
 """
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from attrs import define
@@ -184,8 +183,7 @@ class Client:
     :ivar lines: its HLINEs.
     :ivar apps: its HLINEAPPs.
     :ivar phoneApps: its HPHONEAPPs.
-    :ivar connections: the tapsrv connections that it has used, each with what ends the wait for
-        its end.
+    :ivar connections: the tapsrv connections that it has used and that are still there.
     :ivar unavailable: Req_Func numbers without a service that it was told of in the log.
     :ivar unserved: how often each was asked for, of all clients.
     :ivar draining: the server is about to stop: nothing new is begun.
@@ -238,7 +236,7 @@ class Client:
         self.lines: HandleTable[OpenLine] = HandleTable(numbers)
         self.phoneApps: HandleTable[PhoneApp] = HandleTable(numbers)
         self.filter = EventFilter()
-        self.connections: dict[Any, Callable[[], object]] = {}
+        self.connections: list[Any] = []
         self.unavailable: frozenset[int] = frozenset()
         self.unserved = unserved
         self.draining = False

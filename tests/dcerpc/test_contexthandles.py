@@ -181,7 +181,7 @@ class Groups(TestCase):
         group = self.made()
         self.assertIsNone(self.enter(group.groupID, "thief", self.second))
         self.assertIsNone(self.enter(group.groupID ^ 1, "client", self.second))
-        self.assertEqual(group.connections, {self.first})
+        self.assertEqual(group.connections, [self.first])
 
     def test_lastOneOut(self) -> None:
         """The handles are run down with the last connection, and the ID is forgotten."""
@@ -201,7 +201,7 @@ class Groups(TestCase):
         self.enter(group.groupID, "client", self.second)
         self.leave(group, self.first)
         self.leave(group, self.first)
-        self.assertEqual((group.connections, len(self.groups)), ({self.second}, 1))
+        self.assertEqual((group.connections, len(self.groups)), ([self.second], 1))
 
     def test_full(self) -> None:
         """A group has so many connections and no more."""

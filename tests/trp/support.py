@@ -69,7 +69,7 @@ class FakeConnection:
         self.receiving = False
         self._sent: list[Callable[[], object]] = []
         self._lost: list[Callable[[], object]] = []
-        group.connections.add(self)
+        group.connections.append(self)
 
     def afterSent(self, f: Callable[[], object]) -> None:
         self._sent.append(f)
@@ -105,7 +105,8 @@ class FakeConnection:
 
     def lose(self) -> None:
         """The connection has gone; with the group's last the handles are run down."""
-        self.group.connections.discard(self)
+        if self in self.group.connections:
+            self.group.connections.remove(self)
         self.blocked = False
         self.sent()
         lost, self._lost = self._lost, []

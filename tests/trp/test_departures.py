@@ -1,5 +1,7 @@
 """What is to be done when a connection goes."""
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc.contexthandles import AssociationGroup
@@ -15,8 +17,12 @@ class DeparturesTests(TestCase):
         self.connection = FakeConnection(AssociationGroup(1, "peer"))
         self.told: list[str] = []
 
-    def watch(self, name: str) -> object:
-        return self.departures.watch(self.connection, lambda: self.told.append(name))
+    def watch(self, name: str) -> Callable[[object], None]:
+        def gone(connection: object) -> None:
+            self.told.append(name)
+
+        self.departures.watch(self.connection, gone)
+        return gone
 
     def test_all(self) -> None:
         """Whoever waits is told, once, in the order of asking."""
@@ -28,15 +34,15 @@ class DeparturesTests(TestCase):
 
     def test_takenBack(self) -> None:
         """Who has taken it back is not told, and the others are."""
-        forget = self.departures.watch(self.connection, lambda: self.told.append("a"))
+        first = self.watch("a")
         self.watch("b")
-        forget()
+        self.departures.forget(self.connection, first)
         self.connection.lose()
-        forget()
+        self.departures.forget(self.connection, first)
         self.assertEqual(self.told, ["b"])
 
     def test_one(self) -> None:
         """The connection has one thing to call, however many wait."""
         for _ in range(3):
-            self.departures.watch(self.connection, list)()
+            self.departures.forget(self.connection, self.watch("a"))
         self.assertEqual(self.connection.waiting, 1)
