@@ -7,6 +7,7 @@ client cannot have more than a bounded number of them.  No handle tables, no byt
 [MS-TRP] 2.2.4.1 (dwRequestID), 2.2.4.2.1.25 (LINE_REPLY)
 """
 
+from collections.abc import Container
 from typing import Any, Protocol
 
 from attrs import asdict, define, field, frozen
@@ -212,7 +213,12 @@ class PendingRequests:
         return requestID
 
     def end(
-        self, ending: Ending, *, owner: Owner | None = None, service: Service | None = None
+        self,
+        ending: Ending,
+        *,
+        owner: Owner | None = None,
+        service: Service | None = None,
+        devices: Container[int] | None = None,
     ) -> None:
         """
         End outstanding requests without an answer.
@@ -220,10 +226,14 @@ class PendingRequests:
         :param ending: how; one of the table below.
         :param owner: only those of this handle.
         :param service: only those that wait for this handler.
+        :param devices: only those whose dwDeviceID is among these; for an *owner* that is an
+            HLINEAPP, since requests of an HLINE have none.
         """
         for entry in tuple(self.entries.values()):
-            if (owner is None or entry.owner is owner) and (
-                service is None or entry.service is service
+            if (
+                (owner is None or entry.owner is owner)
+                and (service is None or entry.service is service)
+                and (devices is None or entry.message.dwDeviceID in devices)
             ):
                 self._end(entry, ending)
 

@@ -215,6 +215,8 @@ class TelephonyServer:
                 client.close(openLine, FORCED, "forced")
             else:
                 openLine.replace(line, self._register.broker.service(line))
+        # GetAgentCaps has its identifier from the HLINEAPP, and goes with the line all the same.
+        client.pending.end(FORCED, owner=app, devices=changes.removed)
         for dwDeviceID in changes.removed:
             app.event(LINE_REMOVE(dwDeviceID))
         for dwDeviceID in changes.created:

@@ -166,6 +166,27 @@ class Reload(TestCase):
         self.assertTrue(self.app.open(1))
         self.assertEqual(self.harness.handler.closed[0][1], "forced")
 
+    def test_removedWithCaps(self) -> None:
+        """GetAgentCaps ends like the line's other requests, though it belongs to the HLINEAPP."""
+        answers: list[Deferred[Any]] = [Deferred(), Deferred()]
+        waiting = iter(answers)
+        self.harness.handler.answers["getAgentCaps"] = lambda request: next(waiting)
+        for dwDeviceID in (0, 1):
+            caps = agent.GetAgentCaps(
+                dwRequestID=7 + dwDeviceID,
+                hLineApp=self.app.hLineApp,
+                dwDeviceID=dwDeviceID,
+                dwAppAPIVersion=TAPI_3_1,
+                lpAgentCapsSize=1024,
+            )
+            self.assertEqual(self.app.result(caps), 7 + dwDeviceID)
+        self.reload(*LINES[1:])
+        events = [event for event in self.app.events() if event.Msg != 0x1F]
+        self.assertEqual([event.Msg for event in events], [LINE_CLOSE, 0x0C, LINE_REMOVE])
+        self.assertEqual((events[1].Param1, events[1].Param2), (7, LINEERR_OPERATIONFAILED))
+        self.assertEqual(self.harness.outcomes()["forced"], 1)
+        self.assertEqual([answer.called for answer in answers], [True, False])
+
     def test_created(self) -> None:
         """A new line goes behind the others, whatever its place in the configuration."""
         self.reload(staticLine("New", ("1",)), *LINES)
