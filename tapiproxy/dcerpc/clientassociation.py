@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.interface import Fault, Interface, Receiver
+from tapiproxy.dcerpc.clientsecurity import ClientSecurity
+from tapiproxy.dcerpc.interface import AuthenticationFailed, Fault, Interface, Receiver
 from tapiproxy.dcerpc.ndr import NDR, TransferSyntax
+
+if TYPE_CHECKING:
+    from tapiproxy.dcerpc.security import ISecurityContext
 
 MAX_STUB = 4 * 1024 * 1024
 """Octets of one reassembled response: as many as a request may have."""
@@ -37,6 +41,7 @@ class State(Enum):
 
     UNBOUND = "unbound"
     BINDING = "binding"
+    PROVING = "proving"
     BOUND = "bound"
     ENDED = "ended"
 
@@ -51,6 +56,9 @@ class ClientAssociation:
         has failed by then.
     :param strictCallID: whether an answer must carry its request's call_id.  Servers exist that
         answer every request with call_id 1; with one call under way nothing depends on it.
+    :param security: an initiator to prove oneself with and to protect requests by; None to do
+        neither.
+    :param flush: called when there is output after a security provider has thought.
     :ivar littleEndian: the byte order of the last answer.
     """
 
@@ -62,6 +70,8 @@ class ClientAssociation:
         *,
         strictCallID: bool = True,
         syntax: TransferSyntax = NDR,
+        security: ISecurityContext | None = None,
+        flush: Callable[[], object] | None = None,
     ) -> None:
         self.littleEndian = True
         self._interface = interface
@@ -79,6 +89,10 @@ class ClientAssociation:
         self._waiting: list[tuple[int, bytes, Receiver]] = []
         self._stub = bytearray()
         self._partial = False
+        self._security = None if security is None else ClientSecurity(security)
+        self._protects = self._security is not None and self._security.protects
+        self._thinking = False
+        self._flush = flush
 
     # What the owner calls
 
@@ -86,18 +100,10 @@ class ClientAssociation:
         """Ask for the interface."""
         self._state = State.BINDING
         self._callID += 1
-        abstract = pdu.SyntaxID(self._interface.uuid, *self._interface.version)
-        self._output.append(
-            pdu.Bind(
-                call_id=self._callID,
-                max_xmit_frag=pdu.MAX_FRAGMENT,
-                max_recv_frag=pdu.MAX_FRAGMENT,
-                assoc_group_id=0,
-                contexts=(
-                    pdu.PresentationContext(_CONTEXT_ID, abstract, (self._syntax.syntaxID,)),
-                ),
-            ).encode()
-        )
+        if self._security is None:
+            self._output.append(self._proposal(pdu.Bind, None))
+        else:
+            self._step(b"", self._bindProving)
 
     def request(self, opnum: int, stub: bytes, receiver: Receiver) -> None:
         """
@@ -130,6 +136,7 @@ class ClientAssociation:
                 if (
                     start == pdu.WHOLE_RESPONSE
                     and not auth
+                    and not self._protects
                     and pdu.REQUEST_HEADER_SIZE <= length <= end - position
                     and not self._partial
                     and (callID == self._callID or not self._strictCallID)
@@ -144,7 +151,7 @@ class ClientAssociation:
                 header = pdu.readHeader(data, position)
                 if end - position < header.frag_length:
                     break
-                take = _EXPECTED[self._state].get(header.PTYPE)
+                take = None if self._thinking else _EXPECTED[self._state].get(header.PTYPE)
                 if take is None or (header.rpc_vers, header.rpc_vers_minor) != (5, 0):
                     raise pdu.PDUError(f"type {header.PTYPE} is not expected while {self._state}")
                 take(self, data, position, header)
@@ -186,6 +193,11 @@ class ClientAssociation:
         self._current = receiver
         # C706 12.6.3.1: unique among the calls of the association; no call lasts 2**32 others.
         self._callID = self._callID + 1 & 0xFFFFFFFF or 1
+        if self._protects and self._security is not None:
+            self._output += self._security.request(
+                self._callID, _CONTEXT_ID, opnum, stub, self._fragment
+            )
+            return
         room = self._fragment - pdu.REQUEST_HEADER_SIZE
         left = len(stub)
         flags = pdu.PFC_FIRST_FRAG
@@ -214,29 +226,114 @@ class ClientAssociation:
         if self._waiting and self._state is State.BOUND:
             self._send(*self._waiting.pop(0))
 
-    def _bindAck(self, data: bytes, position: int, header: pdu.Header) -> None:
-        ack = pdu.decodeBody(data, position, header)
-        assert isinstance(ack, pdu.BindAck)
+    def _proposal(self, kind: type[pdu.Bind], verifier: pdu.AuthVerifier | None) -> bytes:
+        """A bind or an alter_context: both name the one presentation context."""
+        flags = pdu.WHOLE if verifier is None else pdu.WHOLE | pdu.PFC_SUPPORT_HEADER_SIGN
+        abstract = pdu.SyntaxID(self._interface.uuid, *self._interface.version)
+        return kind(
+            call_id=self._callID,
+            pfc_flags=flags,
+            auth_verifier=verifier,
+            max_xmit_frag=pdu.MAX_FRAGMENT,
+            max_recv_frag=pdu.MAX_FRAGMENT,
+            assoc_group_id=0,
+            contexts=(pdu.PresentationContext(_CONTEXT_ID, abstract, (self._syntax.syntaxID,)),),
+        ).encode()
+
+    def _accepts(self, ack: pdu.BindAck) -> bool:
+        """
+        Whether the server accepts the presentation context; ended if it does not.
+
+        :raises PDUError: it answers something else.
+        """
         if len(ack.results) != 1:
             raise pdu.PDUError(f"{len(ack.results)} results for one presentation context")
         (result,) = ack.results
-        if result.result != pdu.ACCEPTANCE or result.transfer_syntax != self._syntax.syntaxID:
-            self.end(
-                AssociationFailed(
-                    f"interface {self._interface.uuid} refused, result {result.result}, "
-                    f"reason {result.reason}"
-                )
+        if result.result == pdu.ACCEPTANCE and result.transfer_syntax == self._syntax.syntaxID:
+            return True
+        self.end(
+            AssociationFailed(
+                f"interface {self._interface.uuid} refused, result {result.result}, "
+                f"reason {result.reason}"
             )
+        )
+        return False
+
+    def _bindAck(self, data: bytes, position: int, header: pdu.Header) -> None:
+        ack = pdu.decodeBody(data, position, header)
+        assert isinstance(ack, pdu.BindAck)
+        if not self._accepts(ack):
             return
         # Some servers name what they send, some what they take: the smaller of both is safe.
         size = min(ack.max_xmit_frag, ack.max_recv_frag, pdu.MAX_FRAGMENT) & ~7
         if size < pdu.MIN_FRAGMENT & ~7:
             raise pdu.PDUError(f"fragments of {size} octets are too small")
         self._fragment = size
+        if self._security is None:
+            self._established()
+        else:
+            self._security.headerSigning = bool(ack.pfc_flags & pdu.PFC_SUPPORT_HEADER_SIGN)
+            self._step(self._security.tokenOf(ack.auth_verifier), self._prove)
+
+    def _established(self) -> None:
         self._state = State.BOUND
         self._bound()
         if self._current is None:
             self._next()
+
+    def _step(self, token: bytes, proceed: Callable[[bytes, ClientSecurity], object]) -> None:
+        """
+        Hand the server's token to the security provider.
+
+        :param proceed: called with what it answers, now or later.
+        """
+        security = self._security
+        assert security is not None
+        inside = True
+
+        def done(outcome: bytes | AuthenticationFailed) -> None:
+            self._thinking = False
+            if self._state is State.ENDED:
+                return
+            if isinstance(outcome, AuthenticationFailed):
+                self.end(AssociationFailed(f"no security context: {outcome}"))
+                return
+            proceed(outcome, security)
+            if not inside and self._flush is not None:
+                self._flush()
+
+        self._thinking = True
+        security.context.step(token, done)
+        inside = False
+
+    def _bindProving(self, token: bytes, security: ClientSecurity) -> None:
+        self._output.append(self._proposal(pdu.Bind, security.verifier(token)))
+
+    def _prove(self, token: bytes, security: ClientSecurity) -> None:
+        """Go on proving, with an auth3 where no answer is wanted, or be done."""
+        if not security.context.complete:
+            if not token:
+                self.end(AssociationFailed("no security context: nothing more to say"))
+                return
+            self._state = State.PROVING
+            self._output.append(self._proposal(pdu.AlterContext, security.verifier(token)))
+            return
+        if token:
+            auth3 = pdu.Auth3(call_id=self._callID, auth_verifier=security.verifier(token))
+            self._output.append(auth3.encode())
+        self._established()
+
+    def _alterContextResp(self, data: bytes, position: int, header: pdu.Header) -> None:
+        answer = pdu.decodeBody(data, position, header)
+        assert isinstance(answer, pdu.AlterContextResp)
+        assert self._security is not None
+        if self._accepts(answer):
+            self._step(self._security.tokenOf(answer.auth_verifier), self._prove)
+
+    def _notProven(self, data: bytes, position: int, header: pdu.Header) -> None:
+        fault = pdu.decodeBody(data, position, header)
+        assert isinstance(fault, pdu.FaultPDU)
+        self.end(AssociationFailed(f"the server refuses the logon: {Fault(fault.status)}"))
 
     def _bindNak(self, data: bytes, position: int, header: pdu.Header) -> None:
         nak = pdu.decodeBody(data, position, header)
@@ -248,7 +345,7 @@ class ClientAssociation:
             raise pdu.PDUError("an answer to no call")
         if self._strictCallID and header.call_id != self._callID:
             raise pdu.PDUError(f"an answer to call {header.call_id}, asked was {self._callID}")
-        if header.auth_length:
+        if header.auth_length and self._security is None:
             raise pdu.PDUError("an answer with a verifier that was not asked for")
         return self._current
 
@@ -260,6 +357,8 @@ class ClientAssociation:
             raise pdu.PDUError("a response shorter than its header")
         if bool(header.pfc_flags & pdu.PFC_FIRST_FRAG) is self._partial:
             raise pdu.PDUError("fragments out of order")
+        if self._security is not None:
+            start, end, data = self._security.response(data, position, header)
         self.littleEndian = header.packed_drep[0] >> 4 == 1
         if header.pfc_flags & pdu.WHOLE == pdu.WHOLE:
             self._next()
@@ -280,6 +379,12 @@ class ClientAssociation:
         fault = pdu.decodeBody(data, position, header)
         assert isinstance(fault, pdu.FaultPDU)
         self._stub.clear()
+        if header.auth_length:
+            # Servers protect no faults; after one that is, the numbers of both sides differ.
+            self._current = None
+            receiver.failed(Fault(fault.status))
+            self.end(AssociationFailed("a fault with a verifier"))
+            return
         self._next()
         receiver.failed(Fault(fault.status))
 
@@ -297,6 +402,10 @@ _EXPECTED: dict[State, dict[int, _Take]] = {
     State.BINDING: {
         pdu.BIND_ACK: ClientAssociation._bindAck,
         pdu.BIND_NAK: ClientAssociation._bindNak,
+    },
+    State.PROVING: {
+        pdu.ALTER_CONTEXT_RESP: ClientAssociation._alterContextResp,
+        pdu.FAULT: ClientAssociation._notProven,
     },
     State.BOUND: {
         pdu.RESPONSE: ClientAssociation._response,

@@ -1,0 +1,124 @@
+"""
+What a security context does to the requests and responses of a client's association.
+
+One context for all of them, as long as the association lives.  [MS-RPCE] 2.2.2.11, 2.2.2.12 and
+3.3.1.5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.fragments import parts
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_PKT, Fault
+from tapiproxy.dcerpc.securitycontexts import STUB_ALIGNMENT
+
+if TYPE_CHECKING:
+    from tapiproxy.dcerpc.security import ISecurityContext
+
+_CONTEXT_ID = 1  # any will do: there is one
+
+_requestStart = pdu.requestStart.pack
+
+
+class ClientSecurity:
+    """
+    The security context of an association.
+
+    :param context: an initiator.
+    :ivar headerSigning: whether PFC_SUPPORT_HEADER_SIGN was agreed on.
+    """
+
+    __slots__ = ("context", "headerSigning")
+
+    def __init__(self, context: ISecurityContext) -> None:
+        self.context = context
+        self.headerSigning = False
+
+    @property
+    def protects(self) -> bool:
+        """Whether its level wants a verifier with each request and response."""
+        return self.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
+
+    def verifier(self, token: bytes) -> pdu.AuthVerifier:
+        """The verifier of a leg, or of a request with its *token*."""
+        context = self.context
+        return pdu.AuthVerifier(context.authType, context.authLevel, _CONTEXT_ID, token)
+
+    def tokenOf(self, verifier: pdu.AuthVerifier | None) -> bytes:
+        """
+        The server's token in its answer to a leg; empty if there is none.
+
+        :raises PDUError: the verifier is of another context.
+        """
+        if verifier is None:
+            return b""
+        self._expect(verifier)
+        return verifier.auth_value
+
+    def request(
+        self, callID: int, contextID: int, opnum: int, stub: bytes, size: int
+    ) -> Iterator[bytes]:
+        """
+        The bytes of a request, each fragment signed or sealed.
+
+        :param contextID: the presentation context.
+        :param size: of a fragment at most.
+        """
+        context = self.context
+        tokenSize = context.tokenSize
+        overhead = pdu.REQUEST_HEADER_SIZE + pdu.SEC_TRAILER_SIZE + tokenSize
+        for flags, left, part in parts(stub, (size - overhead) & -STUB_ALIGNMENT):
+            padding = -len(part) % STUB_ALIGNMENT
+            head = _requestStart(
+                pdu.WHOLE_REQUEST ^ (pdu.WHOLE ^ flags) << 24,
+                overhead + len(part) + padding,
+                tokenSize,
+                callID,
+                left,
+                contextID,
+                opnum,
+            )
+            trailer = pdu.packTrailer(attrs.evolve(self.verifier(b""), auth_pad_length=padding))
+            body, token = context.protect(head, part + bytes(padding), trailer, self.headerSigning)
+            yield from (head, body, trailer, token)
+
+    def response(self, data: bytes, position: int, header: pdu.Header) -> tuple[int, int, bytes]:
+        """
+        The stub of a response fragment in the clear: where it begins and ends, and in what.
+
+        :param position: where in *data* the fragment begins.
+        :raises PDUError: its verifier is missing, of another context, or does not verify.
+        """
+        start = position + pdu.REQUEST_HEADER_SIZE
+        end = position + header.frag_length
+        verifier = pdu.readVerifier(data, position, header, pdu.REQUEST_HEADER_SIZE)
+        if verifier is None:
+            if self.protects:
+                raise pdu.PDUError("a response without verifier")
+            return start, end, data
+        self._expect(verifier)
+        trailer = end - header.auth_length - pdu.SEC_TRAILER_SIZE
+        if not self.protects:
+            return start, trailer - verifier.auth_pad_length, data
+        try:
+            clear = self.context.unprotect(
+                data[position:start],
+                data[start:trailer],
+                data[trailer : trailer + pdu.SEC_TRAILER_SIZE],
+                verifier.auth_value,
+                self.headerSigning,
+            )
+        except Fault:
+            raise pdu.PDUError("a response that is not what the server sent next") from None
+        return 0, len(clear) - verifier.auth_pad_length, clear
+
+    def _expect(self, verifier: pdu.AuthVerifier) -> None:
+        context = self.context
+        found = (verifier.auth_type, verifier.auth_level, verifier.auth_context_id)
+        if found != (context.authType, context.authLevel, _CONTEXT_ID):
+            raise pdu.PDUError("a verifier of another security context")
