@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import attrs
-
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.fragments import parts
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_PKT, Fault
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 _CONTEXT_ID = 1  # any will do: there is one
 
 _requestStart = pdu.requestStart.pack
+_secTrailer = pdu.LITTLE.secTrailer.pack
 
 
 class ClientSecurity:
@@ -45,7 +44,7 @@ class ClientSecurity:
         return self.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
 
     def verifier(self, token: bytes) -> pdu.AuthVerifier:
-        """The verifier of a leg, or of a request with its *token*."""
+        """The verifier of a leg."""
         context = self.context
         return pdu.AuthVerifier(context.authType, context.authLevel, _CONTEXT_ID, token)
 
@@ -83,7 +82,7 @@ class ClientSecurity:
                 contextID,
                 opnum,
             )
-            trailer = pdu.packTrailer(attrs.evolve(self.verifier(b""), auth_pad_length=padding))
+            trailer = _secTrailer(context.authType, context.authLevel, padding, 0, _CONTEXT_ID)
             body, token = context.protect(head, part + bytes(padding), trailer, self.headerSigning)
             yield from (head, body, trailer, token)
 
