@@ -5,18 +5,24 @@ Nothing is started here and nothing listens; what can be wrong with a configurat
 is found here, before that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
 from attrs import frozen
 
-from tapiproxy.config import Configuration, HandlerTable
+from tapiproxy.config import Configuration, HandlerTable, ListenerTable
 from tapiproxy.configkeys import ConfigurationError, Limit
 from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc.client import ClientConnection, connect
-from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_LEVEL_NONE,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    Interface,
+)
+from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 from tapiproxy.dcerpc.server import Limits, ServerFactory
+from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.handlers import Catalogue, makeHandler
 from tapiproxy.interfaces import IDemonstration
 from tapiproxy.lifecycle import RunningHandler
@@ -28,6 +34,7 @@ from tapiproxy.proxy.lines import StaticLine, StaticLines, staticLine
 from tapiproxy.trp import idl
 from tapiproxy.trp.server import TelephonyServer
 from tapiproxy.trp.settings import Settings
+from tapiproxy.usersfile import UsersFile, UsersFileError
 from tapiproxy.verify import providedRequestTypes
 
 __all__ = ["Parts", "allowedLimits", "assemble", "assignments", "checkListeners", "join", "lines"]
@@ -42,19 +49,26 @@ _LONGEST = 86400.0
 
 @frozen(kw_only=True)
 class Parts:
-    """A server that was put together."""
+    """
+    A server that was put together.
+
+    :param factories: one for each listener; those of one minimum level have the same.
+    :param accounts: who may log on; None for nobody.
+    """
 
     broker: Broker
     server: TelephonyServer
-    factory: ServerFactory
+    factories: tuple[ServerFactory, ...]
     handlers: dict[str, RunningHandler]
     settings: Settings
+    limits: Limits
+    accounts: UsersFile | None
 
 
 def allowedLimits() -> dict[str, Limit]:
-    """What ``[limits]`` may set: the numbers among the runtime's limits and the session's."""
+    """What ``[limits]`` may set: the numbers of the runtime, the session and failed logons."""
     limits = {}
-    for cls in (Limits, Settings):
+    for cls in (Limits, Settings, LogonLimits):
         for each in attrs.fields(cls):
             if each.name in _NOT_LIMITS:
                 continue
@@ -80,6 +94,7 @@ def assemble(
         arguments or options.
     """
     checkListeners(configuration)
+    accounts = _accounts(configuration)
     settings = Settings(
         request=configuration.deadline,
         requests=configuration.deadlines,
@@ -107,10 +122,51 @@ def assemble(
 
     telephony = TelephonyServer(reactor, StaticLines(configured), broker, connector, settings)
     limits = Limits(**_chosen(configuration.limits, Limits))
-    factory = ServerFactory(reactor, [telephony.interface], limits=limits)
+    services = _services(configuration, accounts, reactor)
+    factories = {
+        level: ServerFactory(reactor, [telephony.interface], services(level), limits)
+        for level in {_minimumLevel(configuration, each) for each in configuration.listeners}
+    }
     return Parts(
-        broker=broker, server=telephony, factory=factory, handlers=handlers, settings=settings
+        broker=broker,
+        server=telephony,
+        factories=tuple(
+            factories[_minimumLevel(configuration, each)] for each in configuration.listeners
+        ),
+        handlers=handlers,
+        settings=settings,
+        limits=limits,
+        accounts=accounts,
     )
+
+
+def _accounts(configuration: Configuration) -> UsersFile | None:
+    table = configuration.authentication
+    if table is None:
+        return None
+    try:
+        return UsersFile(table.usersFile, table.domains)
+    except UsersFileError as error:
+        raise ConfigurationError(f"{configuration.source}: [authentication] {error}") from None
+
+
+def _services(
+    configuration: Configuration, accounts: UsersFile | None, reactor: Any
+) -> Callable[[int], IAuthenticationService]:
+    """What gives the authentication of listeners, by their minimum level."""
+    if accounts is None:
+        return lambda minimumLevel: NoAuthentication()
+    try:
+        # The extra: a server that authenticates nobody needs none.
+        from tapiproxy.ntlmservice import services
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise ConfigurationError(
+            f"{configuration.source}: [authentication] needs {missing}: "
+            "pip install 'tapiproxy[auth]'"
+        ) from None
+    limits = LogonLimits(**_chosen(configuration.limits, LogonLimits))
+    return services(accounts, limits, reactor)
 
 
 def join(
@@ -185,17 +241,42 @@ def assignments(
 
 def checkListeners(configuration: Configuration) -> None:
     """
-    Refuse to listen beyond loopback, unless the configuration allows it in as many words.
+    Refuse to serve everybody beyond loopback, unless the configuration says so in as many words.
 
     :raises tapiproxy.configkeys.ConfigurationError: it does not.
     """
-    beyond = _beyond(configuration)
-    if beyond and not configuration.allowUnauthenticated:
+    for each in configuration.listeners:
+        level = _minimumLevel(configuration, each)
+        everybody = level == RPC_C_AUTHN_LEVEL_NONE
+        beyond = not isLoopback(each.endpoint)
+        if beyond and everybody and not configuration.allowUnauthenticated:
+            raise ConfigurationError(
+                f"{configuration.source}: listen {each.endpoint!r} is not known to be loopback, "
+                'and whoever reaches it would be served: minimum_level = "none" there needs '
+                "allow_unauthenticated = true as well"
+            )
+        if everybody or configuration.authentication is not None:
+            continue
+        if each.minimumLevel is not None:
+            raise ConfigurationError(
+                f"{configuration.source}: listen {each.endpoint!r} has a minimum_level, and nobody "
+                "can log on: name a users_file in [authentication]"
+            )
         raise ConfigurationError(
-            f"{configuration.source}: listen {beyond[0]!r} is not known to be loopback, and "
+            f"{configuration.source}: listen {each.endpoint!r} is not known to be loopback, and "
             "clients are not authenticated: whoever reaches it is served.  Listen on "
-            "tcp:PORT:interface=127.0.0.1, or say allow_unauthenticated = true in the configuration"
+            "tcp:PORT:interface=127.0.0.1, name a users_file in [authentication], or say "
+            "allow_unauthenticated = true in the configuration"
         )
+
+
+def _minimumLevel(configuration: Configuration, listener: ListenerTable) -> int:
+    if listener.minimumLevel is not None:
+        return listener.minimumLevel
+    if isLoopback(listener.endpoint) or configuration.allowUnauthenticated:
+        return RPC_C_AUTHN_LEVEL_NONE
+    # [MS-TRP] 1.7: what clients that insist on security insist on.
+    return RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 
 
 def _checkDemonstration(configuration: Configuration, name: str, handler: object) -> None:
@@ -209,7 +290,8 @@ def _checkDemonstration(configuration: Configuration, name: str, handler: object
 
 
 def _beyond(configuration: Configuration) -> list[str]:
-    return [each for each in configuration.listen if not isLoopback(each)]
+    endpoints = (each.endpoint for each in configuration.listeners)
+    return [each for each in endpoints if not isLoopback(each)]
 
 
 def _chosen(limits: Mapping[str, float], cls: type) -> dict[str, Any]:

@@ -95,7 +95,8 @@ def _said(
 
 #: What holds for the life of the process, and the key that says it.
 _FIXED = {
-    "listen": "listen",
+    "listeners": "listen or [listeners]",
+    "authentication": "[authentication]",
     "data": "data",
     "allowUnauthenticated": "allow_unauthenticated",
     "pollWithoutCallback": "poll_without_callback",

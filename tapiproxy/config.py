@@ -17,11 +17,20 @@ from attrs import field, frozen
 from tapiproxy import configkeys as kinds
 from tapiproxy import defaults, verify
 from tapiproxy.configkeys import ConfigurationError, Key, Limit, Place, checked, given
+from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_LEVEL_CONNECT,
+    RPC_C_AUTHN_LEVEL_NONE,
+    RPC_C_AUTHN_LEVEL_PKT,
+    RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+)
 
 __all__ = [
+    "AuthenticationTable",
     "Configuration",
     "HandlerTable",
     "LineTable",
+    "ListenerTable",
     "parse",
     "read",
 ]
@@ -31,6 +40,32 @@ _LARGEST_FILE = 16 * 1024 * 1024
 
 #: In seconds; a client that waits longer has been given up by whoever sits before it.
 _LONGEST_DEADLINE = 3600.0
+
+
+@frozen(kw_only=True)
+class ListenerTable:
+    """
+    ``[listeners.NAME]``, or one of ``listen``.
+
+    :param endpoint: a Twisted endpoint string.
+    :param minimumLevel: RPC_C_AUTHN_LEVEL_NONE to PKT_PRIVACY; None for what suits the endpoint.
+    """
+
+    endpoint: str
+    minimumLevel: int | None = None
+
+
+@frozen(kw_only=True)
+class AuthenticationTable:
+    """
+    ``[authentication]``.
+
+    :param usersFile: the accounts.
+    :param domains: short names of domains by their DNS names, both in capitals.
+    """
+
+    usersFile: Path
+    domains: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -52,7 +87,8 @@ class LineTable:
     """
     ``[lines.NAME]``.
 
-    :param users: who may see it, with ``groups``; everybody if both are empty.
+    :param users: who may see it, as principals are spelled, with ``groups``; everybody if both
+        are empty.
     :param deadline: seconds for every request; None for the server's.
     :param deadlines: seconds by request name (``CreateAgent``).
     """
@@ -72,6 +108,7 @@ class Configuration:
     A whole configuration, checked.
 
     :param source: the file's name, for messages.
+    :param authentication: who may log on; None for nobody.
     :param administrators: principals that may attach as administrators.
     :param pollWithoutCallback: attach clients that give no usable call-back endpoint.
     :param deadline: seconds that a handler has for an answer.
@@ -80,8 +117,9 @@ class Configuration:
     """
 
     source: str
-    listen: tuple[str, ...]
+    listeners: tuple[ListenerTable, ...]
     data: Path
+    authentication: AuthenticationTable | None
     allowUnauthenticated: bool
     pollWithoutCallback: bool
     administrators: frozenset[str]
@@ -161,8 +199,9 @@ def parse(text: str, source: str, limits: Mapping[str, Limit]) -> Configuration:
     deadlines = checked(place.below("deadlines"), root["deadlines"], _DEADLINES)
     return Configuration(
         source=source,
-        listen=root["listen"],
+        listeners=_listeners(place.below("listeners"), root["listen"], root["listeners"]),
         data=Path(root["data"]).absolute() if root["data"] else defaults.dataDirectory(),
+        authentication=_authentication(place.below("authentication"), root["authentication"]),
         allowUnauthenticated=root["allow_unauthenticated"],
         pollWithoutCallback=root["poll_without_callback"],
         administrators=frozenset(root["administrators"]),
@@ -172,6 +211,50 @@ def parse(text: str, source: str, limits: Mapping[str, Limit]) -> Configuration:
         deadlines=given(deadlines, _REQUESTS),
         limits=_limits(place.below("limits"), root["limits"], limits),
     )
+
+
+def _listeners(
+    place: Place, listen: Sequence[str] | None, tables: Mapping[str, Any]
+) -> tuple[ListenerTable, ...]:
+    if listen is None:
+        listen = () if tables else (defaults.LISTEN,)
+    listeners = [ListenerTable(endpoint=endpoint) for endpoint in listen]
+    for name, table in tables.items():
+        here = place.below(name)
+        if not isinstance(table, dict):
+            raise here.wrong(table, "a table")
+        values = checked(here, table, _LISTENER)
+        if values["endpoint"] is None:
+            raise here.refuse(f"endpoint is missing; it should be {_ENDPOINT_WORDS}")
+        listeners.append(
+            ListenerTable(endpoint=values["endpoint"], minimumLevel=values["minimum_level"])
+        )
+    return tuple(listeners)
+
+
+def _authentication(place: Place, table: Mapping[str, Any] | None) -> AuthenticationTable | None:
+    if table is None:
+        return None
+    values = checked(place, table, _AUTHENTICATION)
+    if values["users_file"] is None:
+        raise place.refuse("users_file is missing; it should be a path (`tapiproxy passwd`)")
+    return AuthenticationTable(
+        usersFile=Path(values["users_file"]).absolute(), domains=values["domains"]
+    )
+
+
+def _level(value: Any) -> int:
+    if isinstance(value, str) and value in _LEVELS:
+        return _LEVELS[value]
+    raise ValueError
+
+
+def _domains(value: Any) -> dict[str, str]:
+    """Short names by DNS names, from DNS names by short names."""
+    found = {}
+    for short, name in kinds.table(value).items():
+        found[kinds.text(name).upper()] = kinds.text(short).upper()
+    return found
 
 
 def _handler(place: Place, name: str, table: Any) -> HandlerTable:
@@ -239,6 +322,17 @@ _ADDRESSES_WORDS = "a list of one or more different texts, the line's addresses"
 _SECONDS_WORDS = f"seconds, from 0.1 to {_LONGEST_DEADLINE:g}"
 _seconds = kinds.numberOf(Limit(default=5.0, least=0.1, most=_LONGEST_DEADLINE))
 
+_ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
+
+#: The levels of [MS-RPCE] 2.2.1.1.8 that a client can have.
+_LEVELS = {
+    "none": RPC_C_AUTHN_LEVEL_NONE,
+    "connect": RPC_C_AUTHN_LEVEL_CONNECT,
+    "packet": RPC_C_AUTHN_LEVEL_PKT,
+    "integrity": RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
+    "privacy": RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+}
+
 # What each table may have.  A server without a configuration is the defaults of the first: one line
 # of one address, and the built-in ACD, which without agents of its own is a small demo site.
 
@@ -247,12 +341,14 @@ _ROOT = (
         "listen",
         kinds.someTexts,
         f'a list of one or more Twisted endpoint strings, such as ["{defaults.LISTEN}"]',
-        (defaults.LISTEN,),
+        None,
     ),
+    Key("listeners", kinds.tables, "one or more tables [listeners.NAME]", {}),
+    Key("authentication", kinds.table, "a table", None),
     Key("data", kinds.text, "the data directory's path", None),
     Key("allow_unauthenticated", kinds.boolean, "true or false", False),
     Key("poll_without_callback", kinds.boolean, "true or false", False),
-    Key("administrators", kinds.texts, f"{kinds.TEXTS_WORDS}: users", ()),
+    Key("administrators", kinds.accounts, kinds.ACCOUNTS_WORDS, ()),
     Key("limits", kinds.table, "a table", {}),
     Key("deadlines", kinds.table, "a table", {}),
     Key("handlers", kinds.tables, "one or more tables [handlers.NAME]", {"acd": {}}),
@@ -262,6 +358,16 @@ _ROOT = (
         "one or more tables [lines.NAME]",
         {"Line 1": {"addresses": ["1000"]}},
     ),
+)
+
+_LISTENER = (
+    Key("endpoint", kinds.text, _ENDPOINT_WORDS, None),
+    Key("minimum_level", _level, f"one of {', '.join(_LEVELS)}", None),
+)
+
+_AUTHENTICATION = (
+    Key("users_file", kinds.text, "the users file's path", None),
+    Key("domains", _domains, "a table of domains' DNS names by their short names", {}),
 )
 
 _HANDLER = (
@@ -281,7 +387,7 @@ _DEADLINES = (Key("default", _seconds, _SECONDS_WORDS, 5.0), *_REQUESTS)
 _LINE = (
     Key("addresses", kinds.someTexts, _ADDRESSES_WORDS, ()),
     Key("handler", kinds.handlerName, "the name of a [handlers.NAME] table", None),
-    Key("users", kinds.texts, kinds.TEXTS_WORDS, ()),
+    Key("users", kinds.accounts, kinds.ACCOUNTS_WORDS, ()),
     Key("groups", kinds.texts, kinds.TEXTS_WORDS, ()),
     Key("deadline", _seconds, _SECONDS_WORDS, None),
     Key("deadlines", kinds.table, "a table", {}),

@@ -13,15 +13,18 @@ from typing import Any
 from attrs import field, frozen
 
 from tapiproxy import verify
+from tapiproxy.accounts import accountName
 from tapiproxy.places import lineOf
 
 __all__ = [
+    "ACCOUNTS_WORDS",
     "TEXTS_WORDS",
     "TEXT_WORDS",
     "ConfigurationError",
     "Key",
     "Limit",
     "Place",
+    "accounts",
     "anyText",
     "boolean",
     "checked",
@@ -38,6 +41,7 @@ __all__ = [
 
 TEXT_WORDS = "a text of 1 to 200 printable characters"
 TEXTS_WORDS = f"a list of texts, each {TEXT_WORDS}"
+ACCOUNTS_WORDS = "a list of accounts, each 'DOMAIN\\user', 'user@domain' or 'user'"
 
 
 class ConfigurationError(Exception):
@@ -190,6 +194,11 @@ def texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(map(text, value))
     raise ValueError
+
+
+def accounts(value: Any) -> tuple[str, ...]:
+    """A list of accounts, which may be empty, as principals are spelled."""
+    return tuple(map(accountName, texts(value)))
 
 
 def someTexts(value: Any) -> tuple[str, ...]:

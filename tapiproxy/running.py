@@ -31,6 +31,7 @@ from tapiproxy.lifecycle import HandlerStartError, RunningHandler
 from tapiproxy.listeners import ListenerError, serverEndpoint
 from tapiproxy.provisional import ProvisionalHost
 from tapiproxy.proxy.lines import StaticLines
+from tapiproxy.usersfile import Users, UsersFileError
 
 __all__ = ["TelephonyService"]
 
@@ -41,6 +42,7 @@ _REFUSALS = (
     HandlerArgumentError,
     HandlerLoadError,
     HandlerStartError,
+    UsersFileError,
 )
 
 #: What can go wrong at the start by the administrator's doing, each with a text for him.
@@ -129,10 +131,10 @@ class TelephonyService(Service):
             "configuration": self.configuration.source,
             "data": str(self._directory.path),
             "listen": [_shown(port.getHost()) for port in self._ports],
-            "connections": len(self.parts.factory.connections),
-            "connectionsRefused": self.parts.factory.refused,
+            "connections": sum(len(each.connections) for each in set(self.parts.factories)),
+            "connectionsRefused": sum(each.refused for each in set(self.parts.factories)),
             "limits": {
-                **attrs.asdict(self.parts.factory.limits),
+                **attrs.asdict(self.parts.limits),
                 "attachedClients": self.parts.settings.attachedClients,
                 "requestsInFlight": self.parts.settings.requestsInFlight,
                 "queuedEvents": self.parts.settings.queuedEvents,
@@ -153,8 +155,9 @@ class TelephonyService(Service):
             verbs = each.controlVerbs()
             await each.start(self._reactor)
             self._begun(each, verbs)
-        for endpoint in self.configuration.listen:
-            port = await serverEndpoint(self._reactor, endpoint).listen(self.parts.factory)
+        listeners = zip(self.configuration.listeners, self.parts.factories, strict=True)
+        for listener, factory in listeners:
+            port = await serverEndpoint(self._reactor, listener.endpoint).listen(factory)
             self._ports.append(port)
             self._log.info("listening on {host}", host=_shown(port.getHost()))
         self._control.listen(self._directory.controlSocket)
@@ -165,7 +168,7 @@ class TelephonyService(Service):
             lines=len(self.configuration.lines),
             path=self._directory.path,
             source=self.configuration.source,
-            room=min(room, most, self.parts.factory.limits.connections),
+            room=min(room, most, self.parts.limits.connections),
         )
         if room < most and "attachedClients" in self.configuration.limits:
             self._log.warn(
@@ -213,7 +216,10 @@ class TelephonyService(Service):
             raise ConfigurationError(
                 f"{new.source}: {'; '.join(problems)}: that needs a restart of the server"
             )
+        accounts = self.parts.accounts
+        users = None if accounts is None else accounts.reread()
         if not changes.said:
+            self._takeOverUsers(users)
             self._log.info("configuration {source} re-read: nothing changed", source=new.source)
             return
         joined: dict[RunningHandler, Mapping[str, Verb]] = {}
@@ -228,6 +234,7 @@ class TelephonyService(Service):
                 await each.stop(self._reactor)
             raise
         self._takeOver(new, StaticLines(configured), joined, changes)
+        self._takeOverUsers(users)
         for said in changes.said:
             self._log.info("configuration re-read: {change}", change=said)
         for name in changes.removed:
@@ -289,6 +296,11 @@ class TelephonyService(Service):
             self._control.forget(f"{name}.")
             parts.broker.removeHandler(name)
 
+    def _takeOverUsers(self, users: Users | None) -> None:
+        if self.parts.accounts is not None and users is not None:
+            self.parts.accounts.takeOver(users)
+            self._log.info("users file {path} re-read", path=self.parts.accounts.path)
+
     def _reloadFailed(self, failure: Failure) -> None:
         if self._stopping:
             return
@@ -306,7 +318,8 @@ class TelephonyService(Service):
         await self.parts.server.drain()
         for each in self._started:
             await each.stop(self._reactor)
-        self.parts.factory.abortConnections("the server stops")
+        for factory in set(self.parts.factories):
+            factory.abortConnections("the server stops")
         await self._control.close()
         if self._hangupBefore is not None:
             signal.signal(signal.SIGHUP, self._hangupBefore)

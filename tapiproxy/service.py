@@ -102,7 +102,8 @@ class Options(usage.Options):
             name, _, arguments = self["handler"].partition(":")
             read = read.withHandler(name, arguments)
         if self.listen:
-            read = attrs.evolve(read, listen=tuple(self.listen))
+            listeners = tuple(config.ListenerTable(endpoint=each) for each in self.listen)
+            read = attrs.evolve(read, listeners=listeners)
         if self._data is not None:
             read = attrs.evolve(read, data=self._data)
         return read

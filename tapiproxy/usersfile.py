@@ -1,8 +1,8 @@
 """
 The users file: accounts and groups, one a line, readable by the server's user alone.
 
-``tapiproxy passwd`` writes it; its form stands in ``docs/authentication.md``.  No line is quoted in
-a refusal, since it may hold a secret.
+``tapiproxy passwd`` writes it; the server reads it at its start and at SIGHUP.  Its form stands in
+``docs/authentication.md``.  No line is quoted in a refusal, since it may hold a secret.
 """
 
 import fcntl

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tapiproxy import assembly, config
 from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.dcerpc.server import Limits
+from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.trp.settings import Settings
 
 SITE = """\
@@ -30,9 +31,11 @@ def parse(text):
 class LimitTests(SynchronousTestCase):
     def test_names(self):
         """No limit of the runtime has the name of one of the session: a key sets one thing."""
-        names = [{each.name for each in attrs.fields(cls)} for cls in (Limits, Settings)]
-        self.assertEqual(names[0] & names[1], set())
-        self.assertEqual(set(assembly.allowedLimits()) - names[0] - names[1], set())
+        names = [
+            {each.name for each in attrs.fields(cls)} for cls in (Limits, LogonLimits, Settings)
+        ]
+        self.assertEqual(sum(map(len, names)), len(set.union(*names)))
+        self.assertEqual(set(assembly.allowedLimits()) - set.union(*names), set())
 
     def test_defaults(self):
         """Every default lies within the bounds of its own limit."""
@@ -51,7 +54,7 @@ class LineTests(SynchronousTestCase):
         """Lines keep their order, addresses and users."""
         a, b = assembly.lines(parse(SITE))
         self.assertEqual([each.address for each in a.addresses], ["1", "2"])
-        self.assertEqual((a.name, a.users, b.name), ("a", {"dom\\ann"}, "b"))
+        self.assertEqual((a.name, a.users, b.name), ("a", {"DOM\\ann"}, "b"))
 
     def test_assignments(self):
         """A line's own deadlines come before the server's, each kind before the other."""
@@ -78,3 +81,22 @@ class ListenerTests(SynchronousTestCase):
         error = self.assertRaises(ConfigurationError, assembly.checkListeners, parse(text))
         self.assertIn("listen 'tcp:2' is not known to be loopback", str(error))
         assembly.checkListeners(parse(text + "allow_unauthenticated = true\n"))
+        assembly.checkListeners(parse(text + "[authentication]\nusers_file = 'users'\n"))
+
+    def refused(self, text):
+        return str(self.assertRaises(ConfigurationError, assembly.checkListeners, parse(text)))
+
+    def test_everybody(self):
+        """Beyond loopback, nobody is served unauthenticated by a minimum_level alone."""
+        text = (
+            "[authentication]\nusers_file = 'users'\n"
+            "[listeners.a]\nendpoint = 'tcp:2'\nminimum_level = 'none'\n"
+        )
+        self.assertIn("allow_unauthenticated = true as well", self.refused(text))
+        assembly.checkListeners(parse("allow_unauthenticated = true\n" + text))
+
+    def test_nobody(self):
+        """A minimum_level where nobody can log on is refused, on loopback too."""
+        text = "[listeners.a]\nendpoint = 'tcp:2:interface=127.0.0.1'\nminimum_level = 'privacy'\n"
+        self.assertIn("nobody can log on: name a users_file", self.refused(text))
+        assembly.checkListeners(parse(text + "[authentication]\nusers_file = 'users'\n"))

@@ -49,7 +49,7 @@ class ChangesTests(SynchronousTestCase):
                 "administrators has changed",
                 "allow_unauthenticated has changed",
                 "data has changed",
-                "listen has changed",
+                "listen or [listeners] has changed",
                 "poll_without_callback has changed",
             ],
         )

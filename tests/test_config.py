@@ -1,5 +1,6 @@
 """The configuration: what is read from it, and how it is refused."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -56,6 +57,11 @@ handler = "test"
 """
 
 
+def endpoints(configuration):
+    """Where it listens."""
+    return [each.endpoint for each in configuration.listeners]
+
+
 class ReadTests(SynchronousTestCase):
     def parse(self, text):
         return config.parse(text, "site.toml", LIMITS)
@@ -63,7 +69,7 @@ class ReadTests(SynchronousTestCase):
     def test_all(self):
         """Every key arrives where it belongs; keys of a handler's own stay as they are."""
         read = self.parse(SITE)
-        self.assertEqual(read.listen, ("tcp:135:interface=127.0.0.1", "unix:/run/t.sock"))
+        self.assertEqual(endpoints(read), ["tcp:135:interface=127.0.0.1", "unix:/run/t.sock"])
         self.assertEqual(read.data, Path("/srv/tapiproxy"))
         self.assertTrue(read.allowUnauthenticated)
         self.assertTrue(read.pollWithoutCallback)
@@ -92,7 +98,7 @@ class ReadTests(SynchronousTestCase):
     def test_default(self):
         """Without a file there is one line with one address, the acd, and loopback."""
         read = config.read(None, LIMITS)
-        self.assertEqual(read.listen, (defaults.LISTEN,))
+        self.assertEqual(endpoints(read), [defaults.LISTEN])
         self.assertEqual(read.data, defaults.dataDirectory())
         self.assertFalse(read.allowUnauthenticated)
         self.assertEqual(read.handlers, (config.HandlerTable(name="acd", plugin="acd"),))
@@ -273,6 +279,78 @@ class FileTests(SynchronousTestCase):
         self.assertIn("larger than", self.refused(b"#" * (16 * 1024 * 1024 + 1)))
 
 
+class AuthenticationTests(SynchronousTestCase):
+    def parse(self, text):
+        return config.parse(text, "site.toml", LIMITS)
+
+    def refused(self, text):
+        return str(self.assertRaises(ConfigurationError, self.parse, text))
+
+    def test_listeners(self):
+        """Listeners have endpoints and levels; those of listen come first, and need not be."""
+        tables = (
+            '[listeners.inside]\nendpoint = "tcp:1:interface=127.0.0.1"\nminimum_level = "none"\n'
+            '[listeners.outside]\nendpoint = "tcp:2"\n'
+        )
+        inside = config.ListenerTable(endpoint="tcp:1:interface=127.0.0.1", minimumLevel=1)
+        outside = config.ListenerTable(endpoint="tcp:2")
+        self.assertEqual(self.parse(tables).listeners, (inside, outside))
+        self.assertEqual(
+            self.parse('listen = ["tcp:3"]\n' + tables).listeners,
+            (config.ListenerTable(endpoint="tcp:3"), inside, outside),
+        )
+
+    def test_levels(self):
+        """Levels go by the names of [MS-RPCE]'s, from none to privacy."""
+        found = []
+        for level in ("none", "connect", "packet", "integrity", "privacy"):
+            text = f'[listeners.a]\nendpoint = "tcp:1"\nminimum_level = "{level}"\n'
+            found.append(self.parse(text).listeners[0].minimumLevel)
+        self.assertEqual(found, [1, 2, 4, 5, 6])
+
+    def test_authentication(self):
+        """A users file, and domains by their DNS names."""
+        table = self.parse(
+            '[authentication]\nusers_file = "/etc/users"\ndomains = {Dom = "dom.test"}\n'
+        ).authentication
+        self.assertEqual(table.usersFile, Path("/etc/users"))
+        self.assertEqual(table.domains, {"DOM.TEST": "DOM"})
+        self.assertIsNone(self.parse("").authentication)
+
+    def test_accounts(self):
+        """Accounts are spelled as principals are, however they are written."""
+        read = self.parse(
+            "administrators = ['dom\\Root', 'Boss@dom.test']\n"
+            "[lines.a]\naddresses = ['1']\nusers = ['dom\\ALICE', 'Bob']\n"
+        )
+        self.assertEqual(read.administrators, {"DOM\\root", "DOM.TEST\\boss"})
+        self.assertEqual(read.lines[0].users, ("DOM\\alice", "bob"))
+
+    def test_refused(self):
+        """What is missing or wrong is refused with its place and what it should be."""
+        for text, said in (
+            ("[listeners.a]\n", "line 1: [listeners.a] endpoint is missing"),
+            ("listeners = {a = 5}", "[listeners] a = 5; it should be a table"),
+            ("[listeners]\n", "listeners = a table; it should be one or more tables"),
+            (
+                "[listeners.a]\nendpoint = 'tcp:1'\nminimum_level = 'call'\n",
+                'line 3: [listeners.a] minimum_level = "call"; it should be one of none, connect',
+            ),
+            (
+                "[listeners.a]\nendpoint = 'tcp:1'\nminimum_level = 6\n",
+                "minimum_level = 6; it should be one of",
+            ),
+            ("[authentication]\n", "line 1: [authentication] users_file is missing"),
+            (
+                "[authentication]\nusers_file = 'u'\ndomains = {A = 5}\n",
+                "line 3: [authentication] domains = a table; it should be a table of domains'",
+            ),
+            ("administrators = ['a\\b\\c']", "it should be a list of accounts, each 'DOMAIN"),
+            ("[lines.a]\naddresses = ['1']\nusers = ['']", "it should be a list of accounts"),
+        ):
+            self.assertIn(said, self.refused(text))
+
+
 class DocumentationTests(SynchronousTestCase):
     def setUp(self):
         self.root = Path(__file__).resolve().parent.parent
@@ -280,8 +358,9 @@ class DocumentationTests(SynchronousTestCase):
 
     def test_keys(self):
         """The documentation names every key that there is."""
-        tables = {"limits", "deadlines", "handlers", "lines"}
-        for key in (*config._ROOT, *config._HANDLER, *config._LINE):
+        tables = {"limits", "deadlines", "handlers", "lines", "listeners", "authentication"}
+        keys = (config._AUTHENTICATION, config._HANDLER, config._LINE, config._LISTENER)
+        for key in (*config._ROOT, *itertools.chain(*keys)):
             wanted = f"[{key.name}" if key.name in tables else f"`{key.name}`"
             self.assertIn(wanted, self.text)
 
@@ -297,7 +376,7 @@ class DocumentationTests(SynchronousTestCase):
         [example] = re.findall(r"```toml\n(.*?)```", self.text, re.DOTALL)
         read = config.parse(example, "docs", allowedLimits())
         self.assertEqual([line.handler for line in read.lines], ["acd", "try"])
-        self.assertEqual(read.listen, (defaults.LISTEN,))
+        self.assertEqual(endpoints(read), [defaults.LISTEN])
 
     def test_readme(self):
         """The README's example is a configuration."""

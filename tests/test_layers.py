@@ -27,6 +27,7 @@ LAYERS: dict[str, str] = {
     "tapiproxy.handlers": "service",
     "tapiproxy.lifecycle": "service",
     "tapiproxy.listeners": "service",
+    "tapiproxy.ntlmservice": "service",
     "tapiproxy.places": "service",
     "tapiproxy.provisional": "service",
     "tapiproxy.running": "service",

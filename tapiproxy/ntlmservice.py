@@ -1,0 +1,52 @@
+"""
+NTLM for listeners, over a site's accounts.
+
+Importing it needs the extra ``auth``, so that only a server with accounts does.
+"""
+
+import socket
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from twisted.cred.portal import Portal
+
+from tapiproxy.dcerpc.authentication import Authentication
+from tapiproxy.dcerpc.ntlm import NTLMServer
+from tapiproxy.dcerpc.security import IAuthenticationService
+from tapiproxy.failedlogons import FailedLogons, LogonLimits
+from tapiproxy.logons import AccountsChecker, Logons, Principals
+from tapiproxy.usersfile import UsersFile
+
+__all__ = ["services"]
+
+#: Characters of a NetBIOS name, [MS-NLMP] 2.2.2.1 and RFC 1001 14.
+_NETBIOS = 15
+
+
+def services(
+    accounts: UsersFile, limits: LogonLimits, reactor: Any
+) -> Callable[[int], IAuthenticationService]:
+    """
+    What gives the authentication of listeners, by their minimum level.
+
+    Failed logons are counted for all of them together.
+
+    :param accounts: who may log on, and their groups.
+    :param reactor: for deadlines.
+    """
+    portal = Portal(Principals([accounts]), [AccountsChecker(accounts)])
+    logons = Logons(portal, FailedLogons(reactor, limits), reactor)
+    dnsName = socket.gethostname().lower()
+    computerName = dnsName.partition(".")[0].upper()[:_NETBIOS]
+    # A server of no domain is the domain of its own accounts.
+    server = NTLMServer(computerName=computerName, domainName=computerName, dnsName=dnsName)
+    return lambda minimumLevel: Authentication(
+        server=server,
+        credentials=lambda peer: logons.of(_shown(peer)),
+        minimumLevel=minimumLevel,
+    )
+
+
+def _shown(peer: Hashable) -> str:
+    """What tells peers apart as the log shows it: ``IPv4Address 192.0.2.7``."""
+    return " ".join(map(str, peer)) if isinstance(peer, tuple) else str(peer)

@@ -1,0 +1,210 @@
+"""A server that asks who its clients are: from the configuration to the client's principal."""
+
+import subprocess
+import sys
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import StringTransport
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tapiproxy import assembly, config, handlers, usersfile
+from tapiproxy.configkeys import ConfigurationError
+from tapiproxy.datadirectory import DataDirectory
+from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, RPC_C_AUTHN_GSS_NEGOTIATE
+from tapiproxy.dcerpc.security import IAuthenticationService
+from tapiproxy.nthash import ntHash
+from tapiproxy.trp import idl
+from tapiproxy.trp.principals import NOBODY, Principal
+from tests.dcerpc.ntlmpeers import LEVELS, Secured, account, legOf, ntlmInitiator, spnegoInitiator
+from tests.dcerpc.ntlmvectors import GOLDEN
+from tests.dcerpc.pdus import alter, bind, context, request
+from tests.folders import makeFolder
+from tests.reactors import ServiceReactor
+
+TAPSRV = context(0, pdu.SyntaxID(idl.TAPSRV, *idl.TAPSRV_VERSION))
+ATTACH = idl.encodeClientAttach(-1, "DOM\\mallory", "PC")
+
+
+class Peer:
+    """A connection to a server, and the client's end of it."""
+
+    def __init__(self, factory, host="192.0.2.7"):
+        address = IPv4Address("TCP", host, 50000)
+        self.protocol = factory.buildProtocol(address)
+        self.transport = StringTransport(peerAddress=address)
+        self.protocol.makeConnection(self.transport)
+
+    def say(self, octets):
+        """What the server answers."""
+        self.transport.clear()
+        self.protocol.dataReceived(octets)
+        return self.transport.value()
+
+    def logOn(self, client):
+        """Go through all legs."""
+        secured = Secured(client)
+        answer = self.say(bind(TAPSRV, verifier=secured.begin()))
+        verifier = secured.goOn(answer)
+        if client.authType == RPC_C_AUTHN_GSS_NEGOTIATE:
+            answer = self.say(alter(TAPSRV, verifier=verifier))
+            legOf(client, pdu.decode(answer).auth_verifier.auth_value)
+        else:
+            self.say(pdu.Auth3(call_id=1, auth_verifier=verifier).encode())
+        return secured
+
+
+class ServerCase(SynchronousTestCase):
+    def setUp(self):
+        self.folder = makeFolder(self)
+        self.users = self.folder / "users"
+        usersfile.rewrite(
+            self.users,
+            lambda text: usersfile.withUser("", "DOM\\alice", ntHash(GOLDEN.password), ["Sales"]),
+        )
+        self.logged = []
+        observer = lambda event: self.logged.append(formatEvent(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def assemble(self, listeners, head=""):
+        """A server whose listeners are these, by minimum level."""
+        text = f"poll_without_callback = true\n{head}\n"
+        for number, level in enumerate(listeners):
+            text += f"[listeners.l{number}]\nendpoint = 'tcp:{number + 1}:interface=127.0.0.1'\n"
+            text += f"minimum_level = '{level}'\n"
+        text += f"[authentication]\nusers_file = '{self.users}'\n"
+        text += "[handlers.fixed]\narguments = 'Sales'\n[lines.a]\naddresses = ['1']\n"
+        configuration = config.parse(text, "site.toml", assembly.allowedLimits())
+        directory = DataDirectory(self.folder / "data")
+        try:
+            return assembly.assemble(
+                configuration, handlers.findFactories(), directory, ServiceReactor()
+            )
+        finally:
+            directory.close()
+
+
+class EndToEndTests(ServerCase):
+    def test_principal(self):
+        """Under each provider, at each level, who logs on is his account with its groups."""
+        for make in (ntlmInitiator, spnegoInitiator):
+            for level in LEVELS:
+                parts = self.assemble(["connect"])
+                peer = Peer(parts.factories[0])
+                secured = peer.logOn(make(level))
+                call = request(ATTACH)
+                answer = peer.say(call if level == 2 else secured.protect(call))
+                stub = answer[24:] if level == 2 else secured.unprotect(answer)
+                self.assertEqual(idl.decodeClientAttachReply(stub, 0, len(stub)).result, 0)
+                [client] = parts.server.clients
+                self.assertEqual(client.principal, Principal("DOM\\alice", frozenset(["Sales"])))
+                self.assertEqual(client.user, "DOM\\alice")
+
+    def test_level(self):
+        """A request at a lower level than the listener's least is refused; at that level not."""
+        for level in LEVELS[:-1]:
+            parts = self.assemble(["privacy"])
+            peer = Peer(parts.factories[0])
+            secured = peer.logOn(ntlmInitiator(level))
+            call = request(ATTACH)
+            answer = peer.say(call if level == 2 else secured.protect(call))
+            self.assertEqual(pdu.decode(answer).status, ERROR_ACCESS_DENIED)
+            self.assertEqual(parts.server.clients, {})
+
+    def test_nobody(self):
+        """Without authentication nothing is served, except where the least is none."""
+        parts = self.assemble(["connect", "none"])
+        guarded, opened = map(Peer, parts.factories)
+        guarded.say(bind(TAPSRV))
+        self.assertEqual(pdu.decode(guarded.say(request(ATTACH))).status, ERROR_ACCESS_DENIED)
+        opened.say(bind(TAPSRV))
+        self.assertIsInstance(pdu.decode(opened.say(request(ATTACH))), pdu.Response)
+        [client] = parts.server.clients
+        self.assertEqual(client.principal, NOBODY)
+
+    def test_administrator(self):
+        """An administrator may attach as one; another account may not."""
+        attach = request(idl.encodeClientAttach(-3, "", "PC"))
+        for head, wanted in (("administrators = ['dom\\Alice']", 0), ("", 0xFFFFFFED)):
+            peer = Peer(self.assemble(["privacy"], head).factories[0])
+            secured = peer.logOn(ntlmInitiator(6))
+            stub = secured.unprotect(peer.say(secured.protect(attach)))
+            self.assertEqual(idl.decodeClientAttachReply(stub, 0, len(stub)).result, wanted)
+
+    def test_wrongPassword(self):
+        """A wrong password is refused at the first request, and logged with the address."""
+        parts = self.assemble(["privacy"])
+        peer = Peer(parts.factories[0])
+        secured = peer.logOn(ntlmInitiator(6, account(ntHash=bytes(16))))
+        answer = peer.say(secured.protect(request(ATTACH)))
+        self.assertEqual(pdu.decode(answer).status, ERROR_ACCESS_DENIED)
+        self.assertIn("failed logon of 'DOM' 'alice' from IPv4Address 192.0.2.7", self.logged[-1])
+
+    def test_failedLogons(self):
+        """Failures count for all listeners together, and then the right password fails too."""
+        parts = self.assemble(["privacy", "connect"], "limits.failedLogonsPerAccount = 2")
+        for factory in parts.factories:
+            Peer(factory).logOn(ntlmInitiator(6, account(ntHash=bytes(16))))
+        peer = Peer(parts.factories[0], "192.0.2.8")
+        secured = peer.logOn(ntlmInitiator(6))
+        answer = peer.say(secured.protect(request(ATTACH)))
+        self.assertEqual(pdu.decode(answer).status, ERROR_ACCESS_DENIED)
+
+    def test_reread(self):
+        """Whoever is deleted from the users file cannot log on once it has been taken over."""
+        parts = self.assemble(["privacy"])
+        usersfile.rewrite(self.users, lambda text: usersfile.withoutUser(text, "DOM\\alice"))
+        for wanted in (pdu.Response, pdu.FaultPDU):
+            peer = Peer(parts.factories[0])
+            secured = peer.logOn(ntlmInitiator(6))
+            answer = pdu.decode(peer.say(secured.protect(request(ATTACH))))
+            self.assertIsInstance(answer, wanted)
+            parts.accounts.takeOver(parts.accounts.reread())
+
+
+class AssemblyTests(ServerCase):
+    def test_provided(self):
+        """What is made of a configuration has all that the seam asks for."""
+        for factory in self.assemble(["none", "privacy"]).factories:
+            verifyObject(IAuthenticationService, factory.endpoint.authentication)
+
+    def test_factories(self):
+        """Listeners of one minimum level share their factory, others do not."""
+        first, second, third = self.assemble(["none", "privacy", "none"]).factories
+        self.assertIs(first, third)
+        self.assertIsNot(first, second)
+
+    def test_usersFile(self):
+        """A users file that cannot be used stops the start with its reason."""
+        self.users.chmod(0o644)
+        error = self.assertRaises(ConfigurationError, self.assemble, ["privacy"])
+        self.assertIn("site.toml: [authentication] the users file", str(error))
+        self.assertIn("chmod 0600", str(error))
+
+    def test_extra(self):
+        """Without the extra the start stops with the line to type."""
+        text = f"[authentication]\nusers_file = '{self.users}'\n"
+        program = (
+            "import sys\n"
+            "sys.modules['cryptography'] = None\n"
+            "from tapiproxy import assembly, config, configkeys\n"
+            f"configuration = config.parse({text!r}, 'site.toml', assembly.allowedLimits())\n"
+            "try:\n"
+            "    assembly._services(configuration, assembly._accounts(configuration), None)\n"
+            "except configkeys.ConfigurationError as error:\n"
+            "    print(error)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        self.assertEqual(
+            done.stdout,
+            "site.toml: [authentication] needs cryptography: pip install 'tapiproxy[auth]'\n",
+        )
