@@ -5,6 +5,7 @@ The data directory: made if need be, and used by one server at a time.
 import fcntl
 import os
 import re
+import stat
 from pathlib import Path
 
 from tapiproxy import defaults
@@ -24,14 +25,15 @@ class DataDirectory:
     A data directory that is ours until `close` or the end of the process.
 
     :param path: where; made with mode 0700 if it is not there.
-    :raises DataDirectoryError: it cannot be made or written, or another server uses it.
+    :raises DataDirectoryError: it cannot be made or written, is not ours alone to write, or another
+        server uses it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = -1
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(path)
             # The lock belongs to the open file: it survives twistd's fork, and ends with kill -9.
             self._lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,11 +69,12 @@ class DataDirectory:
 
         :param name: the handler's name in the configuration.
         :returns: it exists, with mode 0700.
-        :raises DataDirectoryError: it cannot be made.
+        :raises DataDirectoryError: it cannot be made, or is not ours alone to write.
         """
         path = self.path / "handlers" / name
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(path.parent)
+            _make(path)
         except OSError as error:
             raise DataDirectoryError(f"{path} cannot be made: {error.strerror}") from None
         return path
@@ -81,3 +84,26 @@ class DataDirectory:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _make(path: Path) -> None:
+    """
+    Make a folder that we alone may write to, or find that it is one.
+
+    :raises DataDirectoryError: it is there, and others may: they could put their own in place of
+        what is kept there, or ask the server as its administrator.
+    :raises OSError: it cannot be made.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = os.stat(path)
+    mode, us = stat.S_IMODE(found.st_mode), os.geteuid()
+    if found.st_uid not in (us, 0):
+        raise DataDirectoryError(
+            f"the data directory {path} belongs to user {found.st_uid}, and the server is user "
+            f"{us}: `chown {us} {path}` if nobody else is to use it, or name another with --data"
+        )
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise DataDirectoryError(
+            f"the data directory {path} has mode {mode:04o}, so that others may write to it: "
+            f"`chmod go-w {path}` if they are not to, or name another with --data"
+        )
