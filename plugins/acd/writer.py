@@ -7,8 +7,7 @@ threads (a test's `Clock`) has everything done in place.
 
 import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from attrs import frozen
@@ -23,7 +22,8 @@ __all__ = ["MOST_UNSAVED", "Writer"]
 
 _T = TypeVar("_T")
 
-#: Events that may wait for the disk; a request that finds as many is refused.
+#: Events that may wait for the disk, and answers that may wait for these; a request that finds as
+#: many of either is refused.
 MOST_UNSAVED = 20_000
 
 
@@ -56,7 +56,8 @@ class Writer:
         self._failed = failed
         self._threaded = IReactorFromThreads.providedBy(reactor)
         self._jobs: queue.SimpleQueue[_Batch | _Job | None] = queue.SimpleQueue()
-        self._waiting: deque[tuple[int, Deferred[None]]] = deque()
+        # With the numbers of their events, as they came; a dict, so that any of them can go.
+        self._waiting: dict[Deferred[None], int] = {}
         self._thread: threading.Thread | None = None
         self._store: Store | None = None
         self.broken = False
@@ -66,8 +67,8 @@ class Writer:
 
     @property
     def full(self) -> bool:
-        """Whether as many events wait for the disk as may."""
-        return self._sequence - self.committed >= MOST_UNSAVED
+        """Whether as many events or answers wait for the disk as may."""
+        return self._sequence - self.committed >= MOST_UNSAVED or len(self._waiting) >= MOST_UNSAVED
 
     def begin(self, store: Callable[[], Store]) -> "Deferred[Store]":
         """
@@ -111,13 +112,13 @@ class Writer:
             self._write([batch])
 
     def saved(self, sequence: int) -> "Deferred[None]":
-        """Wait until an event is kept; fails if it never will be."""
+        """Wait until an event is kept; fails if it never will be.  Can be cancelled."""
         if sequence <= self.committed:
             return succeed(None)
         if self._lostAll:
             return fail(StoreError("what it rests on could not be written"))
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append((sequence, waiting))
+        waiting: Deferred[None] = Deferred(self._waiting.__delitem__)
+        self._waiting[waiting] = sequence
         return waiting
 
     def call(self, work: Callable[[], _T]) -> "Deferred[_T]":
@@ -176,13 +177,20 @@ class Writer:
 
     def _kept(self, sequence: int) -> None:
         self.committed = sequence
-        while self._waiting and self._waiting[0][0] <= sequence:
-            self._waiting.popleft()[1].callback(None)
+        due = [each for each, number in self._waiting.items() if number <= sequence]
+        for each in self._taken(due):
+            each.callback(None)
 
     def _lost(self, error: Exception) -> None:
         self._lostAll = True
-        waiting, self._waiting = self._waiting, deque()
+        waiting = list(self._waiting)
         self._sequence = self.committed
         self._failed(error)
-        for _, each in waiting:
+        for each in self._taken(waiting):
             each.errback(error)
+
+    def _taken(self, waiting: list[Deferred[None]]) -> Iterator[Deferred[None]]:
+        """Take out who waits, one by one: who hears of it may cancel those behind."""
+        for each in waiting:
+            if self._waiting.pop(each, None) is not None:
+                yield each

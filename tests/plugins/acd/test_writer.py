@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial import unittest
 from zope.interface import implementer
@@ -132,6 +133,41 @@ class WriterTests(unittest.TestCase):
         self.store.gate.set()
         while self.writer.committed < MOST_UNSAVED:
             self.turns.turn()
+        self.assertFalse(self.writer.full)
+
+    def test_cancelled(self) -> None:
+        """Who does not wait any more is forgotten at once, however long the disk hangs."""
+        self.writer.save(made(1))
+        waits = [self.writer.saved(1) for _ in range(3)]
+        for wait in waits[:2]:
+            wait.cancel()
+            self.failureResultOf(wait, CancelledError)
+        self.assertEqual(list(self.writer._waiting), waits[2:])
+        self.store.gate.set()
+        self.turns.turn()
+        self.successResultOf(waits[2])
+        self.assertEqual(len(self.writer._waiting), 0)
+
+    def test_cancelledByFailure(self) -> None:
+        """Whoever hears of a failed commit may cancel the others who wait for it."""
+        self.store.failing = True
+        self.writer.save(made(1))
+        first, second = self.writer.saved(1), self.writer.saved(1)
+        first.addErrback(lambda failure: second.cancel())
+        self.store.gate.set()
+        self.turns.turn()
+        self.successResultOf(first)
+        self.failureResultOf(second, CancelledError)
+
+    def test_fullOfAnswers(self) -> None:
+        """It is full too when as many answers wait, though few events do; who goes makes room."""
+        self.writer.save(made(1))
+        waits = [self.writer.saved(1) for _ in range(MOST_UNSAVED - 1)]
+        self.assertFalse(self.writer.full)
+        waits.append(self.writer.saved(1))
+        self.assertTrue(self.writer.full)
+        waits[5].addErrback(lambda failure: failure.trap(CancelledError))
+        waits[5].cancel()
         self.assertFalse(self.writer.full)
 
     def test_call(self) -> None:
