@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernameHashedPassword
-from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.cred.error import LoginDenied, LoginFailed, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -251,6 +251,9 @@ class Logons:
     def _refused(self, failure: Failure, logon: NTLMLogon, user: str, address: Hashable) -> None:
         if failure.check(UnauthorizedLogin):
             self._fail(logon, user, address)
+        elif failure.check(LoginDenied):
+            # The checker has said why; it is not for the client that it cannot check.
+            self._log.debug("a logon of {user} could not be checked", user=user)
         elif failure.check(TimeoutError):
             self._log.error(
                 "a logon of {user} was not decided within {seconds} seconds: refused",

@@ -49,6 +49,7 @@ LAYERS: dict[str, str] = {
     "tapiproxy.verify": "contract",
     "tapiproxy.control": "service",
     "tapiproxy.tapi": "words",
+    "tapiproxy.winbind": "service",
     "tapiproxy.wire": "codec",
 }
 

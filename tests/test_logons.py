@@ -7,7 +7,7 @@ from twisted.cred.checkers import (
     InMemoryUsernamePasswordDatabaseDontUse,
 )
 from twisted.cred.credentials import IUsernameHashedPassword
-from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.error import LoginDenied, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -256,6 +256,13 @@ class LogonsTests(SynchronousTestCase):
             logons = self.logons(Answers(fail(ZeroDivisionError())))
             self.assertEqual(self.logOn(makeLogon("bob", "D", "x"), logons), [None])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
+    def test_unable(self):
+        """Where a checker cannot check, nobody is let in, and no failure is counted."""
+        for _ in range(4):
+            logons = self.logons(Answers(fail(LoginDenied())))
+            self.assertEqual(self.logOn(makeLogon("bob", "D", "x"), logons), [None])
+        self.assertEqual(self.told(), ["a logon of bob could not be checked"] * 4)
 
     def test_slow(self):
         """A checker that does not answer is given up in time, and the client is refused once."""
