@@ -74,12 +74,14 @@ class HandlerTable:
     ``[handlers.NAME]``.
 
     :param options: every key that is not ours, for the handler to judge.
+    :param place: where it stands, for refusals; None if ``--handler`` alone names it.
     """
 
     name: str
     plugin: str
     arguments: str = ""
     options: Mapping[str, Any] = field(factory=dict, repr=False)
+    place: Place | None = field(default=None, eq=False, repr=False)
 
 
 @frozen(kw_only=True)
@@ -271,6 +273,7 @@ def _handler(place: Place, name: str, table: Any) -> HandlerTable:
         plugin=ours["plugin"] or name,
         arguments=ours["arguments"],
         options={key: table[key] for key in table if key not in known},
+        place=place,
     )
 
 

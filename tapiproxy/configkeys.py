@@ -81,10 +81,12 @@ class Place:
 
     def refuse(self, problem: str, parent: int = 0) -> ConfigurationError:
         """What to raise; ``parent`` is 1 where the last name is a key and not a table."""
-        line = lineOf(self.text, self.path)
-        where = self.source if line is None else f"{self.source}, line {line}"
         table = ".".join(map(_bare, self.path[: len(self.path) - parent]))
-        return ConfigurationError(f"{where}: " + (f"[{table}] " if table else "") + problem)
+        return ConfigurationError(f"{self}: " + (f"[{table}] " if table else "") + problem)
+
+    def __str__(self) -> str:
+        line = lineOf(self.text, self.path)
+        return self.source if line is None else f"{self.source}, line {line}"
 
 
 @frozen

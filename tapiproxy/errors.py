@@ -54,4 +54,11 @@ class HandlerArgumentError(ValueError):
 
     Its text is shown to the administrator as it is, so it says what was given, what is allowed and
     what to change.
+
+    :param key: which of the options is wrong, as the names from the handler's table down to it
+        (``("agents", "1001", "pin")``): the text is shown with its file and line.
     """
+
+    def __init__(self, text: str = "", *, key: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.key = key

@@ -22,6 +22,7 @@ from typing import Any
 from attrs import field, frozen
 
 from tapiproxy import plugins, verify
+from tapiproxy.configkeys import Place
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.interfaces import IProxyHandlerFactory, IProxyHost
 
@@ -176,13 +177,16 @@ def findFactories(package: ModuleType = plugins) -> Catalogue:
     return Catalogue(tuple(found), tuple(broken))
 
 
-def makeHandler(found: FoundFactory, argString: str, host: IProxyHost) -> Any:
+def makeHandler(
+    found: FoundFactory, argString: str, host: IProxyHost, place: Place | None = None
+) -> Any:
     """
     Make a handler, and see that it keeps to the contract.
 
     :param found: its factory.
     :param argString: what stands behind ``NAME:``.
     :param host: the handler's `IProxyHost`.
+    :param place: where its options stand, if they stand anywhere.
     :returns: the handler: a provider of one or both handler interfaces.
     :raises HandlerLoadError: the factory refused or failed, or what it made is not a handler.
     """
@@ -190,7 +194,8 @@ def makeHandler(found: FoundFactory, argString: str, host: IProxyHost) -> Any:
     try:
         handler = found.factory.makeHandler(argString, host)
     except HandlerArgumentError as error:
-        raise HandlerLoadError(f"handler {host.name!r}: {error}") from None
+        source = f"{place.below(*error.key)}: " if place is not None and error.key else ""
+        raise HandlerLoadError(f"{source}handler {host.name!r}: {error}") from None
     except Exception as error:
         text = "".join(traceback.format_exception(error))
         raise HandlerLoadError(f"{where}: makeHandler failed:\n{text}") from error

@@ -253,7 +253,8 @@ class TelephonyService(Service):
             try:
                 handler.check(table.options)
             except HandlerArgumentError as error:
-                raise ConfigurationError(f"{new.source}: [handlers.{table.name}] {error}") from None
+                place = table.place.below(*error.key) if table.place else new.source
+                raise ConfigurationError(f"{place}: [handlers.{table.name}] {error}") from None
             # Whether it would be a demonstration now, only a handler that is made can say.
             if IDemonstration.providedBy(handler):
                 join(new, table, self.parts, self._catalogue, self._directory, self._reactor)

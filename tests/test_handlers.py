@@ -9,6 +9,7 @@ from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
 from tapiproxy import handlers
+from tapiproxy.configkeys import Place
 from tapiproxy.errors import HandlerArgumentError
 from tests.folders import makeFolder
 
@@ -199,16 +200,16 @@ class CatalogueTests(SynchronousTestCase):
         )
         self.assertIn("/no/such: there is no such folder", str(refused))
 
-    def makeOne(self, text):
+    def makeOne(self, text, place=None):
         """Make the handler of a module with this text."""
         self.made += 1
         name = f"demo{self.made}"
         self.folder(**{name: text.replace("NAME", name)})
-        return handlers.makeHandler(self.find().get(name), "blue", Host())
+        return handlers.makeHandler(self.find().get(name), "blue", Host(), place)
 
-    def notMade(self, text):
+    def notMade(self, text, place=None):
         """What making the handler of a module with this text is refused with."""
-        return str(self.assertRaises(handlers.HandlerLoadError, self.makeOne, text))
+        return str(self.assertRaises(handlers.HandlerLoadError, self.makeOne, text, place))
 
     def test_make(self):
         """makeHandler is called with the argument string and the host."""
@@ -226,6 +227,17 @@ class CatalogueTests(SynchronousTestCase):
             + f"from {HandlerArgumentError.__module__} import HandlerArgumentError\n"
         )
         self.assertEqual(refused, "handler 'main': blue is no colour")
+
+    def test_argumentErrorOfAKey(self):
+        """If it names an option, file and line are said too; else its text says all there is."""
+        place = Place("site.toml", "[handlers.main]\n\nhue = 'blue'\n", ("handlers", "main"))
+        for key, source in ("key=('hue',)", "site.toml, line 3: "), ("", ""):
+            refused = self.notMade(
+                GOOD.replace("return Handler()", f"raise HandlerArgumentError('no colour', {key})")
+                + f"from {HandlerArgumentError.__module__} import HandlerArgumentError\n",
+                place,
+            )
+            self.assertEqual(refused, f"{source}handler 'main': no colour")
 
     def test_makeFails(self):
         """A factory that fails is shown with file and traceback."""

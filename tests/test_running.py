@@ -66,7 +66,7 @@ class ZooHandler(FixedHandler):
     def check(self, options):
         self.calls.append(("check", dict(options)))
         if "wrong" in options:
-            raise HandlerArgumentError("wrong is not allowed")
+            raise HandlerArgumentError("wrong is not allowed", key=("wrong",))
 
     def reload(self, options):
         self.calls.append(("reload", dict(options), self.host.lines))
@@ -430,7 +430,7 @@ class ReloadTests(RunningCase):
         self.assertRefused(changed + "x = 1\n", "site.toml, line 7: [lines.c] unknown key x")
         self.assertRefused(
             changed.replace('"zoo"', '"zoo"\nwrong = 1', 1),
-            "site.toml: [handlers.one] wrong is not allowed",
+            "site.toml, line 4: [handlers.one] wrong is not allowed",
         )
         self.assertRefused(
             'listen = ["tcp:9:interface=127.0.0.1"]\n' + changed,

@@ -203,6 +203,11 @@ class MakeServiceTests(OptionsCase):
             "tapiproxy: handler 'acd': acd takes no arguments, 'x' was given",
         )
 
+    def test_wrongOption(self):
+        """What a handler says of an option is said with the option's file and line."""
+        refusal = self.refusal(config='[handlers.acd]\n\n[handlers.acd.agents.1001]\npin = "1"\n')
+        self.assertIn(", line 4: handler 'acd': agents.1001.pin: ", refusal)
+
     def test_refusedFreesTheDirectory(self):
         """After a refusal the data directory is free again."""
         self.refusal("--handler", "acd:x")

@@ -125,6 +125,18 @@ class Refusals(unittest.TestCase):
 
             self.assertProblem(change, pattern)
 
+    def test_keys(self) -> None:
+        """A refusal names its key, so that the line of the configuration can be said."""
+        for agent, key in (
+            ({"pin": "1"}, "pin"),
+            ({"user": 5}, "user"),
+            ({"PIN": 1}, "PIN"),
+            ({"groups": [5]}, "groups"),
+        ):
+            options = {"agents": {"a.b": agent}}
+            error = self.assertRaises(HandlerArgumentError, readSite, options)
+            self.assertEqual(error.key, ("agents", "a.b", key))
+
     def test_longAgentID(self) -> None:
         """An agent's id has its bound."""
         self.assertProblem(lambda o: o["agents"].update({"x" * 129: {"user": "a"}}), "128")
