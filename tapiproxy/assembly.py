@@ -5,6 +5,7 @@ Nothing is started here and nothing listens; what can be wrong with a configurat
 is found here, before that.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ from tapiproxy.trp.server import TelephonyServer
 from tapiproxy.trp.settings import Settings
 from tapiproxy.usersfile import UsersFile, UsersFileError
 from tapiproxy.verify import providedRequestTypes
+from tapiproxy.winbind import DomainChecker, Winbind
 
 __all__ = ["Parts", "allowedLimits", "assemble", "assignments", "checkListeners", "join", "lines"]
 
@@ -54,6 +56,7 @@ class Parts:
 
     :param factories: one for each listener; those of one minimum level have the same.
     :param accounts: who may log on; None for nobody.
+    :param winbind: verifies users of domains; None if there are none.
     """
 
     broker: Broker
@@ -63,6 +66,7 @@ class Parts:
     settings: Settings
     limits: Limits
     accounts: UsersFile | None
+    winbind: Winbind | None
 
 
 def allowedLimits() -> dict[str, Limit]:
@@ -95,6 +99,7 @@ def assemble(
     """
     checkListeners(configuration)
     accounts = _accounts(configuration)
+    winbind = _winbind(configuration, reactor)
     settings = Settings(
         request=configuration.deadline,
         requests=configuration.deadlines,
@@ -122,7 +127,7 @@ def assemble(
 
     telephony = TelephonyServer(reactor, StaticLines(configured), broker, connector, settings)
     limits = Limits(**_chosen(configuration.limits, Limits))
-    services = _services(configuration, accounts, reactor)
+    services = _services(configuration, accounts, winbind, reactor)
     factories = {
         level: ServerFactory(reactor, [telephony.interface], services(level), limits)
         for level in {_minimumLevel(configuration, each) for each in configuration.listeners}
@@ -137,6 +142,7 @@ def assemble(
         settings=settings,
         limits=limits,
         accounts=accounts,
+        winbind=winbind,
     )
 
 
@@ -150,11 +156,27 @@ def _accounts(configuration: Configuration) -> UsersFile | None:
         raise ConfigurationError(f"{configuration.source}: [authentication] {error}") from None
 
 
+def _winbind(configuration: Configuration, reactor: Any) -> Winbind | None:
+    table = configuration.authentication
+    if table is None or table.ntlmAuth is None:
+        return None
+    if not os.access(table.ntlmAuth, os.X_OK):
+        raise ConfigurationError(
+            f"{configuration.source}: [authentication] ntlm_auth {table.ntlmAuth!r} cannot be run: "
+            "on Debian the package winbind has it"
+        )
+    return Winbind(reactor, [table.ntlmAuth, "--helper-protocol=ntlm-server-1"])
+
+
 def _services(
-    configuration: Configuration, accounts: UsersFile | None, reactor: Any
+    configuration: Configuration,
+    accounts: UsersFile | None,
+    winbind: Winbind | None,
+    reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
     """What gives the authentication of listeners, by their minimum level."""
-    if accounts is None:
+    table = configuration.authentication
+    if accounts is None or table is None:
         return lambda minimumLevel: NoAuthentication()
     try:
         # The extra: a server that authenticates nobody needs none.
@@ -166,7 +188,8 @@ def _services(
             "pip install 'tapiproxy[auth]'"
         ) from None
     limits = LogonLimits(**_chosen(configuration.limits, LogonLimits))
-    return services(accounts, limits, reactor)
+    checkers = [] if winbind is None else [DomainChecker(winbind, table.domains)]
+    return services(accounts, checkers, limits, reactor)
 
 
 def join(

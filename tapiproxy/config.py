@@ -61,10 +61,12 @@ class AuthenticationTable:
     ``[authentication]``.
 
     :param usersFile: the accounts.
+    :param ntlmAuth: winbind's program, to verify users of the domains; None to do without.
     :param domains: short names of domains by their DNS names, both in capitals.
     """
 
     usersFile: Path
+    ntlmAuth: str | None = None
     domains: Mapping[str, str] = field(factory=dict)
 
 
@@ -240,14 +242,28 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
     values = checked(place, table, _AUTHENTICATION)
     if values["users_file"] is None:
         raise place.refuse("users_file is missing; it should be a path (`tapiproxy passwd`)")
+    ntlmAuth = values["ntlm_auth"]
+    if ntlmAuth is not None and not values["domains"]:
+        raise place.below("ntlm_auth").refuse(
+            "ntlm_auth without domains: name the domains whose users it is to verify", 1
+        )
     return AuthenticationTable(
-        usersFile=Path(values["users_file"]).absolute(), domains=values["domains"]
+        usersFile=Path(values["users_file"]).absolute(),
+        ntlmAuth=ntlmAuth,
+        domains=values["domains"],
     )
 
 
 def _level(value: Any) -> int:
     if isinstance(value, str) and value in _LEVELS:
         return _LEVELS[value]
+    raise ValueError
+
+
+def _program(value: Any) -> str:
+    """A program's path, from the root: it is not looked for."""
+    if kinds.text(value).startswith("/"):
+        return str(value)
     raise ValueError
 
 
@@ -370,6 +386,7 @@ _LISTENER = (
 
 _AUTHENTICATION = (
     Key("users_file", kinds.text, "the users file's path", None),
+    Key("ntlm_auth", _program, "the path of winbind's ntlm_auth, such as /usr/bin/ntlm_auth", None),
     Key("domains", _domains, "a table of domains' DNS names by their short names", {}),
 )
 

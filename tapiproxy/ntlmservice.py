@@ -5,16 +5,17 @@ Importing it needs the extra ``auth``, so that only a server with accounts does.
 """
 
 import socket
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 
 from tapiproxy.dcerpc.authentication import Authentication
 from tapiproxy.dcerpc.ntlm import NTLMServer
 from tapiproxy.dcerpc.security import IAuthenticationService
 from tapiproxy.failedlogons import FailedLogons, LogonLimits
-from tapiproxy.logons import AccountsChecker, Logons, Principals
+from tapiproxy.logons import AccountsChecker, InTurn, Logons, Principals
 from tapiproxy.usersfile import UsersFile
 
 __all__ = ["services"]
@@ -24,17 +25,21 @@ _NETBIOS = 15
 
 
 def services(
-    accounts: UsersFile, limits: LogonLimits, reactor: Any
+    accounts: UsersFile,
+    checkers: Iterable[ICredentialsChecker],
+    limits: LogonLimits,
+    reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
     """
     What gives the authentication of listeners, by their minimum level.
 
     Failed logons are counted for all of them together.
 
-    :param accounts: who may log on, and their groups.
+    :param accounts: who may log on, and everybody's groups.
+    :param checkers: of others who may log on, asked in turn.
     :param reactor: for deadlines.
     """
-    portal = Portal(Principals([accounts]), [AccountsChecker(accounts)])
+    portal = Portal(Principals([accounts]), [InTurn([AccountsChecker(accounts), *checkers])])
     logons = Logons(portal, FailedLogons(reactor, limits), reactor)
     dnsName = socket.gethostname().lower()
     computerName = dnsName.partition(".")[0].upper()[:_NETBIOS]

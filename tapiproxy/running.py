@@ -321,6 +321,8 @@ class TelephonyService(Service):
             await each.stop(self._reactor)
         for factory in set(self.parts.factories):
             factory.abortConnections("the server stops")
+        if self.parts.winbind is not None:
+            self.parts.winbind.stop()
         await self._control.close()
         if self._hangupBefore is not None:
             signal.signal(signal.SIGHUP, self._hangupBefore)

@@ -250,7 +250,9 @@ class Winbind:
 
         :returns: a Deferred of the answer; it fails with `WinbindError` where there is none.
         """
-        if self._stopped or len(self._waiting) >= MOST_WAITING:
+        if self._stopped:
+            return fail(WinbindError("the server stops"))
+        if len(self._waiting) >= MOST_WAITING:
             return fail(WinbindError("too many logons wait for it"))
         question = _Question(encodeLogon(logon), Deferred(lambda _: self._cancel(question)))
         self._waiting.append(question)

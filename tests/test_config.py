@@ -315,6 +315,7 @@ class AuthenticationTests(SynchronousTestCase):
         ).authentication
         self.assertEqual(table.usersFile, Path("/etc/users"))
         self.assertEqual(table.domains, {"DOM.TEST": "DOM"})
+        self.assertIsNone(table.ntlmAuth)
         self.assertIsNone(self.parse("").authentication)
 
     def test_accounts(self):
@@ -344,6 +345,14 @@ class AuthenticationTests(SynchronousTestCase):
             (
                 "[authentication]\nusers_file = 'u'\ndomains = {A = 5}\n",
                 "line 3: [authentication] domains = a table; it should be a table of domains'",
+            ),
+            (
+                "[authentication]\nusers_file = 'u'\nntlm_auth = 'ntlm_auth'\n",
+                'line 3: [authentication] ntlm_auth = "ntlm_auth"; it should be the path',
+            ),
+            (
+                "[authentication]\nusers_file = 'u'\nntlm_auth = '/bin/ntlm_auth'\n",
+                "line 3: [authentication] ntlm_auth without domains",
             ),
             ("administrators = ['a\\b\\c']", "it should be a list of accounts, each 'DOMAIN"),
             ("[lines.a]\naddresses = ['1']\nusers = ['']", "it should be a list of accounts"),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import succeed
 from twisted.internet.testing import StringTransport
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,6 +19,7 @@ from tapiproxy.dcerpc.security import IAuthenticationService
 from tapiproxy.nthash import ntHash
 from tapiproxy.trp import idl
 from tapiproxy.trp.principals import NOBODY, Principal
+from tapiproxy.winbind import Answer
 from tests.dcerpc.ntlmpeers import LEVELS, Secured, account, legOf, ntlmInitiator, spnegoInitiator
 from tests.dcerpc.ntlmvectors import GOLDEN
 from tests.dcerpc.pdus import alter, bind, context, request
@@ -26,6 +28,12 @@ from tests.reactors import ServiceReactor
 
 TAPSRV = context(0, pdu.SyntaxID(idl.TAPSRV, *idl.TAPSRV_VERSION))
 ATTACH = idl.encodeClientAttach(-1, "DOM\\mallory", "PC")
+
+
+def verified(logon):
+    """What a domain controller says that knows Alice's password."""
+    key = logon.sessionBaseKey(ntHash(GOLDEN.password))
+    return succeed(Answer(sessionBaseKey=key, problem=""))
 
 
 class Peer:
@@ -57,6 +65,8 @@ class Peer:
 
 
 class ServerCase(SynchronousTestCase):
+    more = ""
+
     def setUp(self):
         self.folder = makeFolder(self)
         self.users = self.folder / "users"
@@ -75,7 +85,7 @@ class ServerCase(SynchronousTestCase):
         for number, level in enumerate(listeners):
             text += f"[listeners.l{number}]\nendpoint = 'tcp:{number + 1}:interface=127.0.0.1'\n"
             text += f"minimum_level = '{level}'\n"
-        text += f"[authentication]\nusers_file = '{self.users}'\n"
+        text += f"[authentication]\nusers_file = '{self.users}'\n{self.more}\n"
         text += "[handlers.fixed]\narguments = 'Sales'\n[lines.a]\naddresses = ['1']\n"
         configuration = config.parse(text, "site.toml", assembly.allowedLimits())
         directory = DataDirectory(self.folder / "data")
@@ -177,6 +187,26 @@ class AssemblyTests(ServerCase):
         self.assertIs(first, third)
         self.assertIsNot(first, second)
 
+    def test_domain(self):
+        """A user of a domain whom winbind verifies has the groups that the users file gives."""
+        usersfile.rewrite(self.users, lambda text: "group Support:DOM\\alice\n")
+        self.more = "ntlm_auth = '/bin/true'\ndomains = {DOM = 'dom.test'}"
+        parts = self.assemble(["privacy"])
+        self.assertIsNotNone(parts.winbind)
+        self.patch(parts.winbind, "verify", verified)
+        peer = Peer(parts.factories[0])
+        secured = peer.logOn(ntlmInitiator(6))
+        secured.unprotect(peer.say(secured.protect(request(ATTACH))))
+        [client] = parts.server.clients
+        self.assertEqual(client.principal, Principal("DOM\\alice", frozenset(["Support"])))
+
+    def test_noProgram(self):
+        """A program that is not there stops the start, with the package that has it."""
+        self.more = "ntlm_auth = '/no/ntlm_auth'\ndomains = {DOM = 'dom.test'}"
+        error = self.assertRaises(ConfigurationError, self.assemble, ["privacy"])
+        self.assertIn("'/no/ntlm_auth' cannot be run", str(error))
+        self.assertIn("package winbind", str(error))
+
     def test_usersFile(self):
         """A users file that cannot be used stops the start with its reason."""
         self.users.chmod(0o644)
@@ -193,7 +223,8 @@ class AssemblyTests(ServerCase):
             "from tapiproxy import assembly, config, configkeys\n"
             f"configuration = config.parse({text!r}, 'site.toml', assembly.allowedLimits())\n"
             "try:\n"
-            "    assembly._services(configuration, assembly._accounts(configuration), None)\n"
+            "    accounts = assembly._accounts(configuration)\n"
+            "    assembly._services(configuration, accounts, None, None)\n"
             "except configkeys.ConfigurationError as error:\n"
             "    print(error)\n"
         )

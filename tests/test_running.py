@@ -15,7 +15,9 @@ from tapiproxy.plugins.fixed import FixedHandler
 from tapiproxy.tapi.lineconstants import LINEPROXYREQUEST_GETGROUPLIST
 from tapiproxy.trp.principals import NOBODY
 from tapiproxy.trp.proxies import ClientToken
+from tapiproxy.winbind import WinbindError
 from tests.folders import makeFolder
+from tests.logons import makeLogon
 from tests.reactors import ServiceReactor
 
 SITE = """\
@@ -295,6 +297,21 @@ class StopTests(RunningCase):
         handler.stopped.callback(None)
         self.successResultOf(stopped)
         DataDirectory(self.folder / "data").close()
+
+    def test_winbind(self):
+        """The processes that verify logons end with the server."""
+        users = self.folder / "users"
+        usersfile.rewrite(users, lambda text: "")
+        self.start(
+            f"{SITE}[authentication]\nusers_file = '{users}'\nntlm_auth = '/bin/true'\n"
+            "domains = {DOM = 'dom.test'}\n"
+        )
+        stopped = self.service.stopService()
+        self.zoo.made["one"].stopped.callback(None)
+        self.successResultOf(stopped)
+        logon = makeLogon("alice", "DOM", "secret")
+        failure = self.failureResultOf(self.service.parts.winbind.verify(logon), WinbindError)
+        self.assertIn("the server stops", str(failure.value))
 
     def test_handlerHangs(self):
         """A handler has 10 seconds to stop; what fails or hangs is logged, and holds up nobody."""
