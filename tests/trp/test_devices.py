@@ -18,7 +18,7 @@ class Numbers(TestCase):
         lines = StaticLines((SALES, BOSS, SUPPORT))
         nobody = Devices(lines, NOBODY)
         self.assertEqual((len(nobody), nobody.line(1)), (2, SUPPORT))
-        boss = Devices(lines, Principal("dom\\boss"))
+        boss = Devices(lines, Principal("DOM\\boss"))
         self.assertEqual((len(boss), boss.line(1)), (3, BOSS))
         self.assertEqual(boss.find(SUPPORT), 2)
         self.assertIsNone(nobody.find(BOSS))
