@@ -7,7 +7,7 @@ from tapiproxy.trp.devices import Changes, Devices
 from tapiproxy.trp.principals import NOBODY, Principal
 
 SALES, SUPPORT, NEW = (staticLine(name, ("1",)) for name in ("Sales", "Support", "New"))
-BOSS = staticLine("Boss", ("9",), users=("DOM\\Boss",))
+BOSS = staticLine("Boss", ("9",), users=("DOM\\boss",))
 
 
 class Numbers(TestCase):
