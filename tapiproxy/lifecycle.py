@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from tapiproxy.config import HandlerTable
-from tapiproxy.interfaces import IControllable, IProxyHandlerLifecycle
+from tapiproxy.interfaces import IControllable, IDemonstration, IProxyHandlerLifecycle
 from tapiproxy.proxy.host import ProxyHost
 
 __all__ = ["START_SECONDS", "STOP_SECONDS", "HandlerStartError", "RunningHandler"]
@@ -41,6 +41,11 @@ class RunningHandler:
     handler: Any
 
     _log = Logger()
+
+    @property
+    def demo(self) -> bool:
+        """Whether it is a demonstration, with PINs that everybody knows."""
+        return IDemonstration.providedBy(self.handler) and bool(self.handler.demo)
 
     def controlVerbs(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
         """

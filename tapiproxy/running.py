@@ -162,6 +162,8 @@ class TelephonyService(Service):
             self._log.info("listening on {host}", host=_shown(port.getHost()))
         self._control.listen(self._directory.controlSocket)
         self._hangupBefore = signal.signal(signal.SIGHUP, self._hangup)
+        if self.configuration.allowUnauthenticated:
+            self._log.warn("allow_unauthenticated: whoever reaches a listener is served")
         most = self.parts.settings.attachedClients
         self._log.info(
             "{lines} lines, data directory {path}, configuration {source}; room for {room} clients",
@@ -192,6 +194,12 @@ class TelephonyService(Service):
             file=each.file,
             lines=len(each.host.lines),
         )
+        if each.demo:
+            self._log.warn(
+                "handler {handler} is a demonstration: its agents and their PINs are in the "
+                "documentation; give it a site of its own before real agents use it",
+                handler=name,
+            )
 
     def _startFailed(self, failure: Failure) -> None:
         if self._stopping:

@@ -146,7 +146,8 @@ def _giveUp(reactor: Any) -> None:
     """End the process with exit code 1, which twistd itself has no way to do."""
     # Last, behind twistd's own end: it removes its pid file, and flushes its log.
     atexit.register(_exitFailed)
-    reactor.stop()
+    # A start whose steps all fail at once does so before the reactor runs, when it cannot stop.
+    reactor.callWhenRunning(reactor.stop)
 
 
 def _exitFailed() -> None:

@@ -216,12 +216,18 @@ class MakeServiceTests(OptionsCase):
 
 class GiveUpTests(TestCase):
     def test_exitCode(self):
-        """A start that fails stops the reactor, and the process ends with 1 when twistd is done."""
+        """
+        A start that fails stops the reactor, once it runs, and the process ends with 1 when twistd
+        is done.
+        """
         registered, exits = [], []
         self.patch(atexit, "register", registered.append)
         self.patch(os, "_exit", exits.append)
         reactor = ServiceReactor()
         service._giveUp(reactor)
+        self.assertEqual((reactor.stopped, exits), (0, []))
+        for f, args, kw in reactor.whenRunningHooks:
+            f(*args, **kw)
         self.assertEqual((reactor.stopped, exits), (1, []))
         registered[0]()
         self.assertEqual(exits, [1])

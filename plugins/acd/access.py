@@ -6,11 +6,13 @@ against the principal, and PINs against guessing.
 """
 
 from collections import deque
+from typing import ClassVar
 
 from attrs import define
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapiproxy import pins
@@ -73,18 +75,23 @@ class PINCheck:
     _failures: dict[str, deque[int]]
     _checking: int = 0
 
+    _log: ClassVar[Logger] = Logger(namespace="tapiproxy.acd")
+
     @classmethod
     def of(cls, reactor: object) -> "PINCheck":
         """Make one, without failures; a reactor without threads compares in place."""
         return cls(reactor, {})
 
-    def right(self, settings: AgentSettings | None, pin: str, now: int) -> "Deferred[bool]":
+    def right(
+        self, settings: AgentSettings | None, pin: str, now: int, client: str = ""
+    ) -> "Deferred[bool]":
         """
         Whether a PIN is an agent's.
 
         :param settings: the agent; None if there is none, which costs the same time.
         :param pin: what was entered.
         :param now: in milliseconds.
+        :param client: who asks, for the log.
         :returns: a Deferred of a bool; always False while there were too many failures.
         :raises TAPIError: LINEERR_RESOURCEUNAVAIL: too many PINs are being compared.
         """
@@ -107,6 +114,15 @@ class PINCheck:
         def compared(result: bool) -> bool:
             if result:
                 failures.clear()
+            elif settings is not None and not locked:
+                # Not while it is locked: so no client decides how long the log becomes.
+                last = len(failures) == MOST_FAILURES
+                self._log.warn(
+                    "agent {agent}: wrong PIN from {client}{locked}",
+                    agent=settings.id,
+                    client=client,
+                    locked="; no PIN is right for a while" if last else "",
+                )
             return result
 
         return self._compare(pin[: pins.LONGEST_PIN], stored).addCallback(compared)

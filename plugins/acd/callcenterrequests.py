@@ -6,6 +6,8 @@ The twelve call-centre requests of TAPI 2.2, which name agents, sessions and que
 
 from uuid import UUID
 
+from twisted.internet.defer import Deferred
+
 from tapiproxy.errors import InvalidAgentID, InvalidPassword, TAPIError
 from tapiproxy.plugins.acd.access import isOwn
 from tapiproxy.plugins.acd.operation import Answer
@@ -40,7 +42,12 @@ class CallCenterRequests(Requests):
                 raise InvalidPassword(f"agent {settings.id}")
             return self._createAgent(settings, request)
 
-        return self.pins.right(settings, pin, self.operation.now()).addCallback(checked)
+        return self._right(settings, pin, request).addCallback(checked)
+
+    def _right(
+        self, settings: AgentSettings | None, pin: str, request: proxyrequest.Arm
+    ) -> "Deferred[bool]":
+        return self.pins.right(settings, pin, self.operation.now(), str(request.client))
 
     def createAgentSession(self, request: proxyrequest.CreateAgentSessionArm) -> "Answer[int]":
         """Log an agent on for a group at an address; again is the same session."""
@@ -54,9 +61,7 @@ class CallCenterRequests(Requests):
                 raise InvalidPassword(f"agent {agent.id}")
             return self._createAgentSession(request)
 
-        return self.pins.right(settings, request.AgentPIN, self.operation.now()).addCallback(
-            checked
-        )
+        return self._right(settings, request.AgentPIN, request).addCallback(checked)
 
     def setAgentStateEx(self, request: proxyrequest.SetAgentStateExArm) -> "Answer[None]":
         """Set the state of all of an agent's sessions; RELEASED logs him off."""

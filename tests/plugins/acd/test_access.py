@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorThreads
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.threadpool import ThreadPool
 from twisted.trial import unittest
 from zope.interface import implementer
@@ -54,6 +55,25 @@ class Lock(unittest.TestCase):
         for now in range(10_000, 60_000, 10_000):
             self.assertFalse(self.successResultOf(check.right(SETTINGS, "1234", now)))
         self.assertTrue(self.successResultOf(check.right(SETTINGS, "1234", 60_000)))
+
+
+class Log(unittest.SynchronousTestCase):
+    """What the administrator is told."""
+
+    def test_wrongPINs(self) -> None:
+        """Each wrong PIN is told with agent and client, never with the PIN; a lock only once."""
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        check = access.PINCheck.of(None)
+        for _ in range(access.MOST_FAILURES + 3):
+            self.successResultOf(check.right(SETTINGS, "4321", 0, "<client PC #1>"))
+        self.successResultOf(check.right(None, "4321", 0, "<client PC #1>"))
+        said = [formatEvent(event) for event in events]
+        self.assertEqual(len(said), access.MOST_FAILURES)
+        self.assertEqual(said[0], "agent 1001: wrong PIN from <client PC #1>")
+        self.assertIn("no PIN is right for a while", said[-1])
+        self.assertNotIn("4321", "".join(said))
 
 
 class Threads(unittest.TestCase):
