@@ -257,6 +257,18 @@ class Commanding(TestCase):
             self.assertIn(step, text)
         self.assertNotIn(PIN, text)
 
+    def test_demoWithSmallHandler(self) -> None:
+        """A handler that answers what 4.12 asks, and no more, is enough for the demo."""
+        self.network.ports.clear()
+        answered = {"CreateAgent", "GetAgentGroupList", "CreateAgentSession"}
+        types = [row.requestType for row in PROXY_REQUESTS if row.name in answered]
+        RealServer(self.network).broker.setAvailable("canned", types, None)
+        self.demo()
+        text = "\n".join(self.written)
+        for name in ("GetAgentSessionList", "SetAgentSessionState"):
+            self.assertIn(f"The handler does not answer {name}", text)
+        self.assertIn("All went as the specification says.", text)
+
     def test_demoFails(self) -> None:
         """A demo in which something is not as specified does not end well."""
         self.patch(self.server, "_now", lambda packet: b"\x48\0\0\x80" + bytes(56))

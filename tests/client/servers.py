@@ -203,6 +203,7 @@ class RealServer:
         only = staticLine("Line 1", ("1000",))
         broker.assign([Assignment(line=only, handler="canned")])
         broker.addHandler("canned", CannedHandler(broker))
+        self.broker = broker
 
         async def connector(host: str, port: int, seconds: float) -> Any:
             return await connectRPC(network, host, port, REMOTESP, seconds)  # type: ignore[arg-type]  # a Clock
