@@ -32,3 +32,31 @@ class IMechanism(ISecurityContext):
 
         :raises Fault: it is not that of the list.
         """
+
+
+class SPNEGOContext:
+    """What a security context of SPNEGO leaves to the mechanism that was chosen, on either side."""
+
+    __slots__ = ()
+
+    # A slot of each side, which has it from the moment one is chosen.
+    mechanism: IMechanism | None
+
+    @property
+    def tokenSize(self) -> int:
+        """As the mechanism has it; 0 before there is one."""
+        return self.mechanism.tokenSize if self.mechanism else 0
+
+    def protect(
+        self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
+    ) -> tuple[bytes, bytes]:
+        """As the mechanism does."""
+        assert self.mechanism is not None
+        return self.mechanism.protect(head, body, trailer, headerSigning)
+
+    def unprotect(
+        self, head: bytes, body: bytes, trailer: bytes, token: bytes, headerSigning: bool
+    ) -> bytes:
+        """As the mechanism does."""
+        assert self.mechanism is not None
+        return self.mechanism.unprotect(head, body, trailer, token, headerSigning)

@@ -23,7 +23,7 @@ from tapiproxy.dcerpc.interface import (
     AuthenticationFailed,
 )
 from tapiproxy.dcerpc.mechanism import IMechanism
-from tapiproxy.dcerpc.ntlmkeys import SIGNATURE_SIZE, SessionSecurity, rc4
+from tapiproxy.dcerpc.ntlmkeys import SIGNATURE_SIZE, NTLMContext, SessionSecurity, rc4
 from tapiproxy.dcerpc.ntlmmessages import (
     CHALLENGE_SIZE,
     MIC_SIZE,
@@ -182,7 +182,7 @@ def _negotiate(server: NTLMServer, token: bytes) -> _Negotiation:
 
 
 @implementer(IMechanism)
-class NTLMAcceptor:
+class NTLMAcceptor(NTLMContext):
     """
     One logon: NEGOTIATE, CHALLENGE, AUTHENTICATE.
 
@@ -235,30 +235,6 @@ class NTLMAcceptor:
             self._authenticate(token, AuthenticateMessage.decode(token), negotiation, done)
         except MessageError as error:
             done(_refused(str(error)))
-
-    def protect(
-        self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
-    ) -> tuple[bytes, bytes]:
-        """As ISecurityContext; the header is signed whether or not that was agreed on."""
-        assert self._security is not None
-        return self._security.protect(head, body, trailer)
-
-    def unprotect(
-        self, head: bytes, body: bytes, trailer: bytes, token: bytes, headerSigning: bool
-    ) -> bytes:
-        """As ISecurityContext."""
-        assert self._security is not None
-        return self._security.unprotect(head, body, trailer, token)
-
-    def signList(self, mechTypes: bytes) -> bytes:
-        """As IMechanism."""
-        assert self._security is not None
-        return self._security.outgoing.signList(mechTypes)
-
-    def verifyList(self, mechTypes: bytes, mechListMIC: bytes) -> None:
-        """As IMechanism."""
-        assert self._security is not None
-        self._security.incoming.verifyList(mechTypes, mechListMIC)
 
     def _authenticate(
         self,

@@ -23,7 +23,7 @@ from tapiproxy.dcerpc.interface import (
 )
 from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.ntlm import requiredFlags
-from tapiproxy.dcerpc.ntlmkeys import SIGNATURE_SIZE, SessionSecurity, rc4
+from tapiproxy.dcerpc.ntlmkeys import SIGNATURE_SIZE, NTLMContext, SessionSecurity, rc4
 from tapiproxy.dcerpc.ntlmmessages import (
     CHALLENGE_SIZE,
     MIC_PROVIDED,
@@ -76,7 +76,7 @@ class NTLMAccount:
 
 
 @implementer(IMechanism)
-class NTLMInitiator:
+class NTLMInitiator(NTLMContext):
     """
     One logon: NEGOTIATE, CHALLENGE, AUTHENTICATE.
 
@@ -124,30 +124,6 @@ class NTLMInitiator:
             done(AuthenticationFailed(str(error), reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED))
             return
         done(outcome)
-
-    def protect(
-        self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
-    ) -> tuple[bytes, bytes]:
-        """As ISecurityContext; the header is signed whether or not that was agreed on."""
-        assert self._security is not None
-        return self._security.protect(head, body, trailer)
-
-    def unprotect(
-        self, head: bytes, body: bytes, trailer: bytes, token: bytes, headerSigning: bool
-    ) -> bytes:
-        """As ISecurityContext."""
-        assert self._security is not None
-        return self._security.unprotect(head, body, trailer, token)
-
-    def signList(self, mechTypes: bytes) -> bytes:
-        """As IMechanism."""
-        assert self._security is not None
-        return self._security.outgoing.signList(mechTypes)
-
-    def verifyList(self, mechTypes: bytes, mechListMIC: bytes) -> None:
-        """As IMechanism."""
-        assert self._security is not None
-        self._security.incoming.verifyList(mechTypes, mechListMIC)
 
     def _begin(self) -> bytes:
         flags = (

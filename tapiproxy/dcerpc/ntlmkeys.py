@@ -166,3 +166,36 @@ class SessionSecurity:
             return self.incoming.unseal(head, body, trailer, signature)
         self.incoming.verify(head + body + trailer, signature)
         return body
+
+
+class NTLMContext:
+    """What a security context of NTLM does once it is established, whichever side it is on."""
+
+    __slots__ = ()
+
+    # A slot of each side, which has it from the end of the handshake.
+    _security: SessionSecurity | None
+
+    def protect(
+        self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
+    ) -> tuple[bytes, bytes]:
+        """As ISecurityContext; the header is signed whether or not that was agreed on."""
+        assert self._security is not None
+        return self._security.protect(head, body, trailer)
+
+    def unprotect(
+        self, head: bytes, body: bytes, trailer: bytes, token: bytes, headerSigning: bool
+    ) -> bytes:
+        """As ISecurityContext."""
+        assert self._security is not None
+        return self._security.unprotect(head, body, trailer, token)
+
+    def signList(self, mechTypes: bytes) -> bytes:
+        """As IMechanism."""
+        assert self._security is not None
+        return self._security.outgoing.signList(mechTypes)
+
+    def verifyList(self, mechTypes: bytes, mechListMIC: bytes) -> None:
+        """As IMechanism."""
+        assert self._security is not None
+        self._security.incoming.verifyList(mechTypes, mechListMIC)

@@ -13,7 +13,7 @@ import attrs
 from zope.interface import implementer
 
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_NEGOTIATE, AuthenticationFailed, Fault
-from tapiproxy.dcerpc.mechanism import IMechanism
+from tapiproxy.dcerpc.mechanism import IMechanism, SPNEGOContext
 from tapiproxy.dcerpc.ntlmmessages import SIGNATURE
 from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
 from tapiproxy.dcerpc.security import ISecurityContext
@@ -33,7 +33,7 @@ _Done = Callable[[bytes | AuthenticationFailed], None]
 
 
 @implementer(ISecurityContext)
-class SPNEGOAcceptor:
+class SPNEGOAcceptor(SPNEGOContext):
     """
     One negotiation, and the context of the mechanism that it found.
 
@@ -74,25 +74,6 @@ class SPNEGOAcceptor:
     def principal(self) -> object:
         """Who the peer is; None before the negotiation is complete."""
         return self.mechanism.principal if self.complete and self.mechanism else None
-
-    @property
-    def tokenSize(self) -> int:
-        """As the mechanism has it; 0 before there is one."""
-        return self.mechanism.tokenSize if self.mechanism else 0
-
-    def protect(
-        self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
-    ) -> tuple[bytes, bytes]:
-        """As the mechanism does."""
-        assert self.mechanism is not None
-        return self.mechanism.protect(head, body, trailer, headerSigning)
-
-    def unprotect(
-        self, head: bytes, body: bytes, trailer: bytes, token: bytes, headerSigning: bool
-    ) -> bytes:
-        """As the mechanism does."""
-        assert self.mechanism is not None
-        return self.mechanism.unprotect(head, body, trailer, token, headerSigning)
 
     def step(self, token: bytes, done: _Done) -> None:
         """Take the client's token: choose, or go on with what was chosen."""
