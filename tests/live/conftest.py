@@ -6,6 +6,7 @@ They block, take real time on loopback, and clean up after themselves even when 
 
 import pytest
 
+from tests.live import kdc as realms
 from tests.live.server import Server
 
 
@@ -36,6 +37,16 @@ def startServer(tmp_path):
             server.cleanUp()
     for server in servers:
         server.checkLog()
+
+
+@pytest.fixture(scope="session")
+def kdc(tmp_path_factory):
+    """A Kerberos realm for all tests, which only add to it; skips where it cannot be."""
+    reason = realms.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with realms.realm(tmp_path_factory.mktemp("kdc")) as kdc:
+        yield kdc
 
 
 @pytest.fixture
