@@ -21,6 +21,7 @@ from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     Interface,
 )
+from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 from tapiproxy.dcerpc.server import Limits, ServerFactory
 from tapiproxy.failedlogons import LogonLimits
@@ -128,8 +129,9 @@ def assemble(
     telephony = TelephonyServer(reactor, StaticLines(configured), broker, connector, settings)
     limits = Limits(**_chosen(configuration.limits, Limits))
     services = _services(configuration, accounts, winbind, reactor)
+    statistics = Statistics()
     factories = {
-        level: ServerFactory(reactor, [telephony.interface], services(level), limits)
+        level: ServerFactory(reactor, [telephony.interface], services(level), limits, statistics)
         for level in {_minimumLevel(configuration, each) for each in configuration.listeners}
     }
     return Parts(

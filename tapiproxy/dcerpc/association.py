@@ -90,6 +90,7 @@ class ServerAssociation:
         "_input",
         "_longAnswer",
         "_multiplexed",
+        "_noCalls",
         "_output",
         "_partial",
         "_peerKey",
@@ -119,7 +120,9 @@ class ServerAssociation:
         self._secondaryAddress = secondaryAddress
         self._state = State.UNBOUND
         self._input = b""
+        # Two items for each PDU, so that they are counted without a look at them.
         self._output: list[bytes] = []
+        self._noCalls = 0
         self._receiving = False
         self._plain = False
         self._fragment = pdu.MIN_FRAGMENT
@@ -172,10 +175,15 @@ class ServerAssociation:
                         continue
             taken = self._receivePDU(data, position)
             if not taken:
+                turn += 1
                 break
             position += taken
             waiting = self.security.waiting
         self._receiving = False
+        statistics = self._endpoint.statistics
+        statistics.pktsIn += MAX_PDUS_PER_TURN - turn
+        statistics.callsIn += MAX_PDUS_PER_TURN - turn - self._noCalls
+        self._noCalls = 0
         if position < end and not self.ended:
             self._input = data[position:]
 
@@ -185,6 +193,7 @@ class ServerAssociation:
         if not output:
             return b""
         self._output = []
+        self._endpoint.statistics.pktsOut += len(output) // 2
         return b"".join(output)
 
     @property
@@ -372,6 +381,7 @@ class ServerAssociation:
             self._partial = partial
             self._settle()
             if not last:
+                self._noCalls += 1
                 return
             data = bytes(partial.stub)
             start, end = 0, len(data)
@@ -419,6 +429,8 @@ class ServerAssociation:
             return 0
         if len(data) - position < header.frag_length:
             return 0
+        if header.PTYPE != pdu.REQUEST:
+            self._noCalls += 1
         take = _EXPECTED[self._state].get(header.PTYPE, ServerAssociation._unexpected)
         take(self, data, position, header)
         return header.frag_length
@@ -507,7 +519,7 @@ class ServerAssociation:
         self._presentations.update(negotiated.added)
         self._settle()
         assert self.group is not None
-        self._output.append(
+        self._output += (
             kind(
                 call_id=asked.call_id,
                 pfc_flags=pdu.WHOLE | flags,
@@ -517,7 +529,8 @@ class ServerAssociation:
                 assoc_group_id=self.group.groupID,
                 sec_addr=self._secondaryAddress if kind is pdu.BindAck else b"",
                 results=negotiated.results,
-            ).encode()
+            ).encode(),
+            b"",
         )
 
     def _auth3(self, data: bytes, position: int, header: pdu.Header) -> None:
@@ -542,14 +555,15 @@ class ServerAssociation:
         self._plain = self._state is State.BOUND and not self.security and self._partial is None
 
     def _fault(self, callID: int, status: int, *, flags: int = 0, contextID: int = 0) -> None:
-        self._output.append(
+        self._output += (
             pdu.FaultPDU(
                 call_id=callID,
                 pfc_flags=pdu.WHOLE | flags,
                 alloc_hint=pdu.FAULT_SIZE,
                 status=status,
                 p_cont_id=contextID,
-            ).encode()
+            ).encode(),
+            b"",
         )
 
     def _break(self, callID: int, status: int, *, flags: int = 0, contextID: int = 0) -> None:
@@ -558,7 +572,8 @@ class ServerAssociation:
         self.end(f"fault 0x{status:08X}")
 
     def _nak(self, callID: int, reason: int) -> None:
-        self._output.append(pdu.BindNak(call_id=callID, provider_reject_reason=reason).encode())
+        refusal = pdu.BindNak(call_id=callID, provider_reject_reason=reason)
+        self._output += (refusal.encode(), b"")
         self.end(f"bind refused, reason {reason}")
 
     def end(self, reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tapiproxy.dcerpc.contexthandles import AssociationGroups
 from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.management import Statistics, makeManagement
 from tapiproxy.dcerpc.negotiation import Offer, Presentation
 from tapiproxy.dcerpc.pdu import SyntaxID
 from tapiproxy.dcerpc.securitycontexts import AuthContext
@@ -20,17 +21,24 @@ class Endpoint:
     """
     One place where clients reach a set of interfaces.
 
-    :param interfaces: what is offered.
+    :param interfaces: what is offered, beside mgmt.
     :ivar authentication: who may come in.
+    :ivar statistics: what is counted here; several endpoints may count together.
     :ivar groups: its association groups; a client cannot join one of another endpoint.
     :ivar reassembling: octets that its unfinished requests hold.
     :ivar reassemblingOf: of these, by peer key; only who holds some is in it.
     """
 
     def __init__(
-        self, interfaces: Iterable[Interface], authentication: IAuthenticationService
+        self,
+        interfaces: Iterable[Interface],
+        authentication: IAuthenticationService,
+        statistics: Statistics | None = None,
     ) -> None:
+        self.statistics = statistics or Statistics()
         self._interfaces = {(one.uuid, one.version[0]): one for one in interfaces}
+        management = makeManagement(self._interfaces.values, self.statistics)
+        self._interfaces[management.uuid, management.version[0]] = management
         self.authentication = authentication
         self.groups = AssociationGroups()
         self.reassembling = 0
@@ -41,10 +49,11 @@ class Endpoint:
         found = self._interfaces.get((abstract.if_uuid, abstract.major))
         if found is None or abstract.minor > found.version[1]:
             return None
-        return Offer(found, self.authentication.permits(found, None))
+        return Offer(found, found.public or self.authentication.permits(found, None))
 
     def permits(self, presentation: Presentation, security: AuthContext | None) -> bool:
         """Whether a request may name a presentation context under a security context."""
         if security is None:
             return presentation.open
-        return self.authentication.permits(presentation.interface, security.context)
+        called = presentation.interface
+        return called.public or self.authentication.permits(called, security.context)

@@ -134,7 +134,7 @@ def responseHead(
 
 def plainResponse(callID: int, contextID: int, stub: bytes, size: int) -> Iterator[bytes]:
     """
-    The bytes of a response without authentication.
+    The bytes of a response without authentication, two items for each fragment.
 
     :param size: of a fragment at most.
     """
@@ -153,7 +153,8 @@ def protectedResponse(
     headerSigning: bool,
 ) -> Iterator[bytes]:
     """
-    The bytes of a response, each fragment signed or sealed under a security context.
+    The bytes of a response, each fragment signed or sealed under a security context; two items
+    for each.
 
     :param size: of a fragment at most.
     :param headerSigning: whether it was agreed on.
@@ -170,4 +171,5 @@ def protectedResponse(
             )
         )
         body, token = context.protect(head, part + bytes(padding), trailer, headerSigning)
-        yield from (head, body, trailer, token)
+        yield head + body
+        yield trailer + token

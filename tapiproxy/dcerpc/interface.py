@@ -33,6 +33,7 @@ nca_s_fault_remote_no_memory = 0x1C00001B
 # [MS-ERREF] 2.2: Windows codes that travel in fault PDUs
 ERROR_ACCESS_DENIED = 0x00000005
 RPC_S_NO_CALL_ACTIVE = 0x000006BD
+RPC_S_UNKNOWN_AUTHN_SERVICE = 0x000006D3
 RPC_S_CANNOT_SUPPORT = 0x000006E4
 RPC_X_BAD_STUB_DATA = 0x000006F7
 RPC_S_SEC_PKG_ERROR = 0x00000721
@@ -186,12 +187,14 @@ class Interface:
     :ivar version: major and minor version; a client may ask for a lower minor one (C706 6.2.1.1).
     :ivar operations: the operations by opnum.
     :ivar transferSyntaxes: those it can be spoken in, None for NDR 2.0 alone.
+    :ivar public: whether anyone may call it, whatever level the endpoint asks for.
     """
 
     uuid: UUID
     version: tuple[int, int]
     operations: Mapping[int, Operation]
     transferSyntaxes: tuple[TransferSyntax, ...] | None = None
+    public: bool = False
 
 
 class Receiver(Protocol):

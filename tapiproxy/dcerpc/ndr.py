@@ -1,5 +1,5 @@
 """
-Network Data Representation: the primitives that [MS-TRP]'s methods need, strictly checked.
+Network Data Representation: the primitives that the interfaces here need, strictly checked.
 
 C706 chapter 14, [MS-RPCE] 2.2.4 and 2.2.5; the consistency checks are those that [MS-RPCE] 3 asks
 for at target level 6.0.  Values go out little endian and are read in either order.  Nothing is
@@ -28,8 +28,8 @@ class TransferSyntax:
     One way to lay values out.
 
     :ivar syntaxID: its name in presentation context negotiation.
-    :ivar countSize: octets of max_count, offset and actual_count, which align to it: 4 in NDR 2.0
-        (C706 14.3.3), 8 in NDR64 ([MS-RPCE] 2.2.5.3.2).
+    :ivar countSize: octets of max_count, offset, actual_count and of pointers, which align to it:
+        4 in NDR 2.0 (C706 14.3.3), 8 in NDR64 ([MS-RPCE] 2.2.5.3.2).
     """
 
     syntaxID: SyntaxID
@@ -40,6 +40,7 @@ NDR = TransferSyntax(SyntaxID(UUID("8a885d04-1ceb-11c9-9fe8-08002b104860"), 2), 
 NDR64 = TransferSyntax(SyntaxID(UUID("71710533-beba-4937-8319-b5dbef9ccc36"), 1), 8)
 
 _LONG = {True: Struct("<i"), False: Struct(">i")}
+_UNSIGNED_LONG = {True: Struct("<I"), False: Struct(">I")}
 _COUNT = {
     (True, 4): Struct("<I"),
     (False, 4): Struct(">I"),
@@ -48,6 +49,10 @@ _COUNT = {
 }
 _THREE_COUNTS = {4: Struct("<III"), 8: Struct("<QQQ")}
 _WIDE = {True: "utf-16-le", False: "utf-16-be"}
+
+
+_FIRST_REFERENT = 0x00020000
+"""A pointer's octets say no more than which referents are the same (C706 14.3.10): none is."""
 
 
 @attrs.frozen
@@ -98,6 +103,12 @@ class Reader:
         """A signed 32-bit number."""
         position = self._take(4, 4)
         number: int = _LONG[self._littleEndian].unpack_from(self._data, position)[0]
+        return number
+
+    def unsignedLong(self) -> int:
+        """An unsigned 32-bit number."""
+        position = self._take(4, 4)
+        number: int = _UNSIGNED_LONG[self._littleEndian].unpack_from(self._data, position)[0]
         return number
 
     def count(self) -> int:
@@ -153,6 +164,7 @@ class Writer:
     def __init__(self, syntax: TransferSyntax = NDR) -> None:
         self._stub = bytearray()
         self._countSize = syntax.countSize
+        self._referent = _FIRST_REFERENT
 
     def _align(self, alignment: int) -> None:
         self._stub += bytes(-len(self._stub) % alignment)
@@ -161,6 +173,30 @@ class Writer:
         """A 32-bit number; one with the highest bit set may be given unsigned."""
         self._align(4)
         self._stub += (number & 0xFFFFFFFF).to_bytes(4, "little")
+
+    def short(self, number: int) -> None:
+        """An unsigned 16-bit number."""
+        self._align(2)
+        self._stub += number.to_bytes(2, "little")
+
+    def count(self, number: int) -> None:
+        """The max_count before a conformant array."""
+        self._align(self._countSize)
+        self._stub += number.to_bytes(self._countSize, "little")
+
+    def pointer(self, present: bool) -> None:
+        """A unique or full pointer; what it points to, if anything, is written where it belongs."""
+        self._align(self._countSize)
+        referent = 0
+        if present:
+            referent = self._referent
+            self._referent += 4
+        self._stub += referent.to_bytes(self._countSize, "little")
+
+    def uuid(self, uuid: UUID) -> None:
+        """A UUID."""
+        self._align(4)
+        self._stub += uuid.bytes_le
 
     def contextHandle(self, octets: bytes) -> None:
         """A context handle."""

@@ -26,6 +26,7 @@ from tapiproxy.dcerpc.endpoint import Endpoint
 from tapiproxy.dcerpc.interface import Interface
 from tapiproxy.dcerpc.keepalive import setKeepAlive
 from tapiproxy.dcerpc.logshare import LogShare
+from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 
 
@@ -296,8 +297,9 @@ class ServerFactory(Factory):
     Accepts connections for a set of interfaces.
 
     :param reactor: for deadlines and turns.
-    :param interfaces: what is offered.
+    :param interfaces: what is offered, beside mgmt.
     :param authentication: who may come in; None for anyone.
+    :param statistics: where to count; None for counters of its own.
     :ivar connections: those that are open.
     :ivar logShare: what each address may have logged, by what it is about.
     """
@@ -311,10 +313,11 @@ class ServerFactory(Factory):
         interfaces: Iterable[Interface],
         authentication: IAuthenticationService | None = None,
         limits: Limits | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         self.reactor = reactor
         self.limits = limits or Limits()
-        self.endpoint = Endpoint(interfaces, authentication or NoAuthentication())
+        self.endpoint = Endpoint(interfaces, authentication or NoAuthentication(), statistics)
         self.connections: set[ServerProtocol] = set()
         self.refused = 0
         self._accepted = 0

@@ -1,6 +1,7 @@
 """Tests for tapiproxy.dcerpc.ndr; the methods of [MS-TRP] have theirs in tests/trp/test_idl.py."""
 
 import struct
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +64,40 @@ class Values(TestCase):
             writer.long(-1)
             self.assertEqual(writer.stub(), bytes.fromhex(expected))
 
+    def test_pointers(self) -> None:
+        """A null pointer is 0, others differ from each other; they are as large as counts."""
+        for syntax, expected in (
+            (NDR, "0100 0000 00000200 00000000 04000200"),
+            (NDR64, "0100 000000000000 0000020000000000 0000000000000000 0400020000000000"),
+        ):
+            writer = Writer(syntax)
+            writer.short(1)
+            for present in (True, False, True):
+                writer.pointer(present)
+            self.assertEqual(writer.stub(), bytes.fromhex(expected))
+
+    def test_conformance(self) -> None:
+        """A count aligns to its size, a UUID and its numbers to the largest of them."""
+        for syntax, expected in (
+            (NDR, "01000000 02000000 fffe"),
+            (NDR64, "0100000000000000 0200000000000000 fffe"),
+        ):
+            writer = Writer(syntax)
+            writer.short(1)
+            writer.count(2)
+            writer.short(0xFEFF)
+            self.assertEqual(writer.stub(), bytes.fromhex(expected))
+        writer = Writer()
+        writer.short(1)
+        writer.uuid(UUID("00112233-4455-6677-8899-aabbccddeeff"))
+        expected = "01000000 33221100 5544 7766 8899aabbccddeeff"
+        self.assertEqual(writer.stub(), bytes.fromhex(expected))
+
+    def test_unsigned(self) -> None:
+        """An unsigned number is read in the stub's order."""
+        self.assertEqual(reader(b"\xfe\xff\xff\xff").unsignedLong(), 0xFFFFFFFE)
+        self.assertEqual(reader(b"\xfe\0\0\1", littleEndian=False).unsignedLong(), 0xFE000001)
+
     @given(
         st.lists(
             st.one_of(
@@ -124,7 +159,7 @@ class Contradictions(TestCase):
 
     def test_emptyStub(self) -> None:
         """Nothing can be read from nothing."""
-        for method in ("long", "count", "contextHandle", "octets"):
+        for method in ("long", "unsignedLong", "count", "contextHandle", "octets"):
             fault = self.assertRaises(Fault, getattr(reader(b""), method))
             self.assertEqual(fault.status, RPC_X_BAD_STUB_DATA)
 
