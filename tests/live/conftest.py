@@ -7,6 +7,7 @@ They block, take real time on loopback, and clean up after themselves even when 
 import pytest
 
 from tests.live import kdc as realms
+from tests.live import smbd as samba
 from tests.live.server import Server
 
 
@@ -53,6 +54,16 @@ def kdc(tmp_path_factory):
 def server(startServer):
     """A server with the embedded default: one line, one address, the demo site."""
     return startServer()
+
+
+@pytest.fixture
+def smbd():
+    """Samba's smbd, with the users of its module and no pipe that anybody serves."""
+    reason = samba.missing()
+    if reason:
+        pytest.skip(reason)
+    with samba.running() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,0 +1,201 @@
+"""
+Samba's smbd on loopback: an SMB server with users of its own, whose pipes are served by others.
+
+Nothing outside its directory is read or written, its users are no users of this machine
+(nss_wrapper invents them), and its processes end with it.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.live.server import freePort
+
+#: Its NetBIOS name, which is the domain of its users: TAPISRV\\alice.
+DOMAIN = "TAPISRV"
+
+#: Who there is, and everybody's password.
+USERS = ("alice", "bob")
+PASSWORD = "Passw0rd!"
+
+#: Seconds that a program of it may take.
+DEADLINE = 20.0
+
+#: Debian has smbd where only root's shell looks.
+_PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+
+_CONFIGURATION = """\
+[global]
+    workgroup = TAPITEST
+    netbios name = {domain}
+    server role = standalone server
+    smb ports = {port}
+    interfaces = 127.0.0.1/8
+    bind interfaces only = yes
+    disable netbios = yes
+    private dir = {directory}/private
+    lock directory = {directory}/lock
+    state directory = {directory}/state
+    cache directory = {directory}/cache
+    pid directory = {directory}/pid
+    ncalrpc dir = {directory}/ncalrpc
+    passdb backend = tdbsam:{directory}/private/passdb.tdb
+    log file = {directory}/log.smbd
+    logging = file
+    max log size = 0
+    load printers = no
+    printing = bsd
+    printcap name = /dev/null
+    disable spoolss = yes
+    rpc start on demand helpers = no
+"""
+
+#: What an administrator is told to set, so that nobody comes without a password.
+RESTRICTED = ("restrict anonymous = 2", "map to guest = never")
+
+
+def missing() -> str | None:
+    """Why there can be no smbd here; None if there can."""
+    if os.geteuid() != 0:
+        return "smbd has to be started by root"
+    lacking = [name for name in ("smbd", "pdbedit") if shutil.which(name, path=_PATH) is None]
+    if lacking:
+        return f"{', '.join(lacking)} missing: Debian's package samba"
+    if not _wrapper():
+        return "nss_wrapper, which invents its users, is missing: Debian's package libnss-wrapper"
+    return None
+
+
+def _wrapper() -> str:
+    """Where nss_wrapper is; empty if it is nowhere."""
+    return next((str(each) for each in Path("/usr/lib").glob("*/libnss_wrapper.so")), "")
+
+
+class Smbd:
+    """
+    One smbd.
+
+    :param directory: where all of it lies; short, since the names of sockets are.
+    :param settings: further lines of ``[global]``.
+    :ivar port: its TCP port on loopback.
+    """
+
+    def __init__(self, directory: Path, settings: tuple[str, ...] = RESTRICTED) -> None:
+        self.directory = directory
+        self.port = freePort()
+        self.configFile = directory / "smb.conf"
+        self._settings = settings
+        self._process: subprocess.Popen | None = None
+        self._environment = {
+            **os.environ,
+            "LD_PRELOAD": _wrapper(),
+            "NSS_WRAPPER_PASSWD": str(directory / "passwd"),
+            "NSS_WRAPPER_GROUP": str(directory / "group"),
+        }
+
+    def pipe(self, name: str = "tapsrv") -> Path:
+        """Where the server of a pipe has to listen."""
+        return self.directory / "ncalrpc" / "np" / name
+
+    def start(self) -> "Smbd":
+        """Make its users, and wait until it listens."""
+        for name in ("private", "lock", "state", "cache", "pid", "ncalrpc"):
+            (self.directory / name).mkdir()
+        # Both before smbd has made them, since some servers start before it does.
+        self.pipe().parent.mkdir(mode=0o700)
+        self.configFile.write_text(
+            _CONFIGURATION.format(domain=DOMAIN, port=self.port, directory=self.directory)
+            + "".join(f"    {line}\n" for line in self._settings)
+        )
+        accounts = [("root", 0), ("nobody", 65534)]
+        accounts += [(name, 70001 + index) for index, name in enumerate(USERS)]
+        for file, shape in (("passwd", "{0}:x:{1}:{1}::/:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
+            text = "".join(shape.format(*account) for account in accounts)
+            (self.directory / file).write_text(text)
+        for name in USERS:
+            self._run("pdbedit", "-a", "-t", "-u", name)
+        with (self.directory / "smbd.out").open("wb") as out:
+            self._process = subprocess.Popen(
+                [
+                    shutil.which("smbd", path=_PATH),
+                    "--foreground",
+                    "--no-process-group",
+                    f"--configfile={self.configFile}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                # A group of their own for it and for its children, to end them by.
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + DEADLINE
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, self.log
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), timeout=1),
+            ):
+                return self
+            time.sleep(0.02)
+        raise AssertionError(f"smbd does not listen:\n{self.log}")
+
+    def stop(self) -> None:
+        """End it with all its children; nothing happens if it does not run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(DEADLINE)
+        # Whatever is left: a child that waits for the server of a pipe hears no SIGTERM.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    @property
+    def log(self) -> str:
+        """What it has written."""
+        files = (self.directory / "smbd.out", self.directory / "log.smbd")
+        return "".join(each.read_text(errors="replace") for each in files if each.exists())
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [
+                shutil.which(program, path=_PATH),
+                f"--configfile={self.configFile}",
+                *arguments,
+            ],
+            input=f"{PASSWORD}\n{PASSWORD}\n",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE,
+            env=self._environment,
+            check=False,
+        )
+        assert done.returncode == 0, f"{program} {' '.join(arguments)}: {done.stdout}"
+
+
+@contextlib.contextmanager
+def running(settings: tuple[str, ...] = RESTRICTED) -> Iterator[Smbd]:
+    """
+    An smbd while the block runs.
+
+    :param settings: further lines of ``[global]``.
+    """
+    # Not below pytest's folders, whose names are too long for a socket's.
+    with tempfile.TemporaryDirectory(prefix="smbd-") as directory:
+        smbd = Smbd(Path(directory), settings)
+        try:
+            yield smbd.start()
+        finally:
+            smbd.stop()
