@@ -21,12 +21,17 @@ from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tapiproxy.dcerpc.clientassociation import AssociationFailed, ClientAssociation
+from tapiproxy.dcerpc.clientassociation import (
+    AssociationFailed,
+    ClientAssociation,
+    LogonFailed,
+)
 from tapiproxy.dcerpc.directsend import DirectSender
 from tapiproxy.dcerpc.interface import Interface, Receiver
 from tapiproxy.dcerpc.keepalive import setKeepAlive
+from tapiproxy.dcerpc.security import ISecurityContext
 
-__all__ = ["AssociationFailed", "ClientConnection", "Reactor", "connect"]
+__all__ = ["AssociationFailed", "ClientConnection", "LogonFailed", "Reactor", "connect"]
 
 
 class Reactor(IReactorTCP, IReactorTime):
@@ -59,18 +64,31 @@ class ClientConnection(Protocol):
     Made by :func:`connect`.  All methods belong to the reactor's thread.
 
     :param strictCallID: as for :class:`ClientAssociation`.
+    :param security: an initiator for this connection; None to come as nobody.
     """
 
     _log = Logger()
     transport: Any
 
-    def __init__(self, reactor: Any, interface: Interface, *, strictCallID: bool = False) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        interface: Interface,
+        *,
+        strictCallID: bool = False,
+        security: ISecurityContext | None = None,
+    ) -> None:
         self._reactor = reactor
         self._onLost: list[Callable[[], object]] = []
         self._lost = False
         self._bound: Deferred[ClientConnection] | None = Deferred(self._abandoned)
         self._association = ClientAssociation(
-            interface, self._accepted, self._ended, strictCallID=strictCallID
+            interface,
+            self._accepted,
+            self._ended,
+            strictCallID=strictCallID,
+            security=security,
+            flush=self._flush,
         )
         self._sender: DirectSender | None = None
 
@@ -211,16 +229,21 @@ def connect(
     timeout: float,
     *,
     strictCallID: bool = False,
+    security: ISecurityContext | None = None,
 ) -> Deferred[ClientConnection]:
     """
-    Connect by TCP and bind.
+    Connect by TCP, bind and log on.
 
-    :param timeout: seconds for both together.
+    :param timeout: seconds for all of it together.
     :param strictCallID: as for :class:`ClientAssociation`.
+    :param security: an initiator for this connection; None to come as nobody.  Where its last leg
+        is one that has no answer (NTLM's by itself), a logon that the server refuses shows as the
+        :class:`tapiproxy.dcerpc.interface.Fault` of the first call.
     :returns: the connection.  It fails with TimeoutError, a twisted.internet.error of connecting,
-        or :class:`AssociationFailed`; nothing is left open then.
+        or :class:`AssociationFailed`, which is :class:`LogonFailed` where it is about the logon;
+        nothing is left open then.
     """
-    connection = ClientConnection(reactor, interface, strictCallID=strictCallID)
+    connection = ClientConnection(reactor, interface, strictCallID=strictCallID, security=security)
     outcome = connection._bound
     assert outcome is not None
     connector = reactor.connectTCP(

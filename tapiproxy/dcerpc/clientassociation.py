@@ -36,6 +36,10 @@ class AssociationFailed(Exception):
     """The association is of no use: refused, or the server broke the protocol."""
 
 
+class LogonFailed(AssociationFailed):
+    """The server does not take the logon, cannot be logged on to, or offers less than is wanted."""
+
+
 class State(Enum):
     """How far an association has come."""
 
@@ -273,13 +277,22 @@ class ClientAssociation:
             self._established()
         else:
             self._security.headerSigning = bool(ack.pfc_flags & pdu.PFC_SUPPORT_HEADER_SIGN)
-            self._step(self._security.tokenOf(ack.auth_verifier), self._prove)
+            self._answered(self._security, ack.auth_verifier)
 
     def _established(self) -> None:
         self._state = State.BOUND
         self._bound()
         if self._current is None:
             self._next()
+
+    def _answered(self, security: ClientSecurity, verifier: pdu.AuthVerifier | None) -> None:
+        """Go on with the server's answer to a leg."""
+        try:
+            token = security.tokenOf(verifier)
+        except pdu.PDUError as error:
+            self.end(LogonFailed(f"the server answers the logon with {error}"))
+            return
+        self._step(token, self._prove)
 
     def _step(self, token: bytes, proceed: Callable[[bytes, ClientSecurity], object]) -> None:
         """
@@ -296,7 +309,7 @@ class ClientAssociation:
             if self._state is State.ENDED:
                 return
             if isinstance(outcome, AuthenticationFailed):
-                self.end(AssociationFailed(f"no security context: {outcome}"))
+                self.end(LogonFailed(f"no security context: {outcome}"))
                 return
             proceed(outcome, security)
             if not inside and self._flush is not None:
@@ -313,7 +326,7 @@ class ClientAssociation:
         """Go on proving, with an auth3 where no answer is wanted, or be done."""
         if not security.context.complete:
             if not token:
-                self.end(AssociationFailed("no security context: nothing more to say"))
+                self.end(LogonFailed("no security context: nothing more to say"))
                 return
             self._state = State.PROVING
             self._output.append(self._proposal(pdu.AlterContext, security.verifier(token)))
@@ -328,17 +341,21 @@ class ClientAssociation:
         assert isinstance(answer, pdu.AlterContextResp)
         assert self._security is not None
         if self._accepts(answer):
-            self._step(self._security.tokenOf(answer.auth_verifier), self._prove)
+            self._answered(self._security, answer.auth_verifier)
 
     def _notProven(self, data: bytes, position: int, header: pdu.Header) -> None:
         fault = pdu.decodeBody(data, position, header)
         assert isinstance(fault, pdu.FaultPDU)
-        self.end(AssociationFailed(f"the server refuses the logon: {Fault(fault.status)}"))
+        self.end(LogonFailed(f"the server refuses the logon: {Fault(fault.status)}"))
 
     def _bindNak(self, data: bytes, position: int, header: pdu.Header) -> None:
         nak = pdu.decodeBody(data, position, header)
         assert isinstance(nak, pdu.BindNak)
-        self.end(AssociationFailed(f"bind refused, reason {nak.provider_reject_reason}"))
+        reason = nak.provider_reject_reason
+        if self._security is None:
+            self.end(AssociationFailed(f"bind refused, reason {reason}"))
+        else:
+            self.end(LogonFailed(f"the server refuses a bind with a logon, reason {reason}"))
 
     def _expectCall(self, header: pdu.Header) -> Receiver:
         if self._current is None:

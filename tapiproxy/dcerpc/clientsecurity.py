@@ -50,12 +50,14 @@ class ClientSecurity:
 
     def tokenOf(self, verifier: pdu.AuthVerifier | None) -> bytes:
         """
-        The server's token in its answer to a leg; empty if there is none.
+        The server's token in its answer to a leg.
 
-        :raises PDUError: the verifier is of another context.
+        MS-RPC servers answer each leg with a verifier, the last with one without a token.
+
+        :raises PDUError: there is no verifier, or it is of another context.
         """
         if verifier is None:
-            return b""
+            raise pdu.PDUError("no verifier: it does not authenticate")
         self._expect(verifier)
         return verifier.auth_value
 
@@ -120,4 +122,7 @@ class ClientSecurity:
         context = self.context
         found = (verifier.auth_type, verifier.auth_level, verifier.auth_context_id)
         if found != (context.authType, context.authLevel, _CONTEXT_ID):
-            raise pdu.PDUError("a verifier of another security context")
+            raise pdu.PDUError(
+                f"a verifier of another security context: provider {found[0]}, level {found[1]}, "
+                f"asked was {context.authType}, {context.authLevel}"
+            )

@@ -51,6 +51,7 @@ from tapiproxy.dcerpc.ntlmmessages import (
     MsvAvTimestamp,
     NegotiateMessage,
     fileTime,
+    machineIDOf,
 )
 from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
 
@@ -102,6 +103,8 @@ class NTLMServer:
     :ivar dnsName: its full name.
     :ivar dnsDomain: the full name of its domain, possibly empty.
     :ivar anonymous: the principal of clients that log on as nobody; None to refuse them.
+    :ivar machineID: that of the initiators of this process, whose logons it does not take; empty
+        if there are none.
     :ivar seconds: the time since 1970.
     :ivar random: gives so many octets that nobody can guess.
     """
@@ -111,6 +114,7 @@ class NTLMServer:
     dnsName: str
     dnsDomain: str = ""
     anonymous: object | None = None
+    machineID: bytes = attrs.field(default=b"", repr=False)
     seconds: Callable[[], float] = time.time
     random: Callable[[int], bytes] = os.urandom
 
@@ -149,6 +153,7 @@ class _Negotiation:
     :ivar challenge: the answer to it.
     :ivar flags: what was offered in it.
     :ivar nobody: what becomes of who logs on as nobody.
+    :ivar machineID: whose logons are refused; empty for nobody's.
     """
 
     negotiate: bytes
@@ -156,6 +161,7 @@ class _Negotiation:
     flags: int
     serverChallenge: bytes
     nobody: Verified | None
+    machineID: bytes
 
 
 def _negotiate(server: NTLMServer, token: bytes) -> _Negotiation:
@@ -178,6 +184,7 @@ def _negotiate(server: NTLMServer, token: bytes) -> _Negotiation:
         flags=challenge.NegotiateFlags,
         serverChallenge=challenge.ServerChallenge,
         nobody=nobody,
+        machineID=server.machineID,
     )
 
 
@@ -269,6 +276,11 @@ class NTLMAcceptor(NTLMContext):
             return
         if not message.UserName or len(message.NtChallengeResponse) < MIN_RESPONSE:
             raise MessageError("no NTLMv2 response")
+        if negotiation.machineID and (
+            machineIDOf(message.NtChallengeResponse) == negotiation.machineID
+        ):
+            # Whom this process called back has handed on what it was sent.
+            raise MessageError("this server's own logon, come back by way of another")
         self._credentials.logOn(
             NTLMLogon(
                 domain=message.DomainName,

@@ -41,16 +41,22 @@ from tapiproxy.dcerpc.ntlmmessages import (
     AuthenticateMessage,
     ChallengeMessage,
     MessageError,
+    MsvAvChannelBindings,
     MsvAvFlags,
+    MsvAvSingleHost,
     MsvAvTargetName,
     MsvAvTimestamp,
     NegotiateMessage,
     clientChallenge,
     fileTime,
+    singleHost,
 )
 from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
 
 KEY_SIZE = 16
+
+_NO_BINDINGS = bytes(16)
+"""MsvAvChannelBindings of a connection that has no channel to bind to, [MS-NLMP] 3.1.5.1.2."""
 
 _Done = Callable[[bytes | AuthenticationFailed], None]
 
@@ -63,6 +69,8 @@ class NTLMAccount:
     :ivar domain: empty if *user* is ``user@domain``.
     :ivar ntHash: MD4 of the password in UTF-16, little endian.
     :ivar workstation: what this host calls itself.
+    :ivar machineID: by which an acceptor of the same process refuses what it has made itself, come
+        back by way of another: MACHINE_ID_SIZE octets; empty to tell none.
     :ivar seconds: the time since 1970.
     :ivar random: gives so many octets that nobody can guess.
     """
@@ -71,6 +79,7 @@ class NTLMAccount:
     user: str
     ntHash: bytes = attrs.field(repr=False)
     workstation: str = ""
+    machineID: bytes = attrs.field(default=b"", repr=False)
     seconds: Callable[[], float] = time.time
     random: Callable[[int], bytes] = os.urandom
 
@@ -161,9 +170,17 @@ class NTLMInitiator(NTLMContext):
         account = self._account
         pairs = dict(challenge.TargetInfo)
         moment = pairs.get(MsvAvTimestamp, b"")
+        # Old servers tell no time.  They get the MIC all the same: nothing is gained by leaving it
+        # out of the challenge.
         if len(moment) != len(fileTime(0)):
             moment = fileTime(account.seconds())
+        # What a client says of itself is not to be had from the challenge: whoever hands on that of
+        # another server would choose for which target and channel this logon is good.
         pairs[MsvAvFlags] = MIC_PROVIDED.to_bytes(4, "little")
+        pairs.pop(MsvAvSingleHost, None)
+        if account.machineID:
+            pairs[MsvAvSingleHost] = singleHost(account.machineID)
+        pairs[MsvAvChannelBindings] = _NO_BINDINGS
         pairs[MsvAvTargetName] = self._targetName.encode("utf-16-le")
         blob = clientChallenge(moment, account.random(CHALLENGE_SIZE), pairs)
         responseKey, proof = NTLMLogon(

@@ -37,12 +37,15 @@ MsvAvDnsComputerName = 3
 MsvAvDnsDomainName = 4
 MsvAvFlags = 6
 MsvAvTimestamp = 7
+MsvAvSingleHost = 8
 MsvAvTargetName = 9
+MsvAvChannelBindings = 10
 
 MIC_PROVIDED = 0x00000002
 """MsvAvFlags: the AUTHENTICATE_MESSAGE has a MIC."""
 
 CHALLENGE_SIZE = 8
+MACHINE_ID_SIZE = 32
 MIC_SIZE = 16
 PROOF_SIZE = 16
 
@@ -51,6 +54,10 @@ VERSION = bytes((10, 0, 0, 0, 0, 0, 0, 15))
 
 MAX_NEGOTIATE = 1024
 """Octets of a NEGOTIATE_MESSAGE, which is kept until the MIC: 40, and two names."""
+
+MAX_CHALLENGE = 2048
+"""Octets of a CHALLENGE_MESSAGE, whose AvPairs travel back in a PDU of one fragment: three names of
+DNS, of 255 characters each, fill 1,530."""
 
 MAX_AV_PAIRS = 32
 """AvPairs of one message: ten kinds exist."""
@@ -62,6 +69,7 @@ _challenge = Struct("<8sIHHII8s8sHHI8s")
 _authenticate = Struct("<8sI" + "HHI" * 6 + "I8s")
 _avPair = Struct("<HH")
 _timestamp = Struct("<Q")
+_singleHost = Struct("<II8s32s")
 
 _AV_PAIRS_AT = 28
 """Where NTLMv2_CLIENT_CHALLENGE (2.2.2.7) has its AvPairs."""
@@ -147,10 +155,12 @@ class ChallengeMessage:
         """
         Read one.
 
-        :raises MessageError: its type is another, a length or offset leaves it, or its AvPairs do
-            not end.
+        :raises MessageError: its type is another, it is too long, a length or offset leaves it, or
+            its AvPairs do not end.
         """
         _expect(cls.TYPE, data, _challenge.size)
+        if len(data) > MAX_CHALLENGE:
+            raise MessageError(f"more than {MAX_CHALLENGE} octets")
         fields = _challenge.unpack_from(data)
         return cls(
             NegotiateFlags=fields[5],
@@ -300,10 +310,38 @@ def micProvided(response: bytes) -> bool:
 
     :raises MessageError: its AvPairs are none.
     """
-    if len(response) < PROOF_SIZE + _AV_PAIRS_AT:
-        return False
-    flags = dict(avPairs(response[PROOF_SIZE + _AV_PAIRS_AT :])).get(MsvAvFlags, b"")
+    flags = responsePairs(response).get(MsvAvFlags, b"")
     return bool(int.from_bytes(flags, "little") & MIC_PROVIDED)
+
+
+def responsePairs(response: bytes) -> dict[int, bytes]:
+    """
+    The AvPairs of an NTLMv2 response; none of one that is too short to have any.
+
+    :raises MessageError: its AvPairs are none.
+    """
+    if len(response) < PROOF_SIZE + _AV_PAIRS_AT:
+        return {}
+    return dict(avPairs(response[PROOF_SIZE + _AV_PAIRS_AT :]))
+
+
+def singleHost(machineID: bytes) -> bytes:
+    """
+    Single_Host_Data (2.2.2.2): by which a machine knows its own logons when it sees them.
+
+    :param machineID: MACHINE_ID_SIZE octets that nobody else draws.
+    """
+    return _singleHost.pack(_singleHost.size, 0, bytes(8), machineID)
+
+
+def machineIDOf(response: bytes) -> bytes:
+    """
+    The MachineID of the client that made an NTLMv2 response; empty if it names none.
+
+    :raises MessageError: the response's AvPairs are none.
+    """
+    data = responsePairs(response).get(MsvAvSingleHost, b"")
+    return bytes(_singleHost.unpack(data)[3]) if len(data) == _singleHost.size else b""
 
 
 def _expect(kind: int, data: bytes, size: int) -> None:

@@ -143,6 +143,22 @@ def service(accounts: Accounts | None = None, minimum: int = 0) -> Authenticatio
     return Authentication(server=server(), credentials=lambda peer: known, minimumLevel=minimum)
 
 
+@implementer(ISecurityContext)
+class Slow:
+    """A provider that thinks before each answer."""
+
+    def __init__(self, context: ISecurityContext) -> None:
+        self._context = context
+        self.held: list[Callable[[], None]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._context, name)
+
+    def step(self, token: bytes, done: Callable[[bytes | AuthenticationFailed], None]) -> None:
+        """When the test says so."""
+        self.held.append(lambda: self._context.step(token, done))
+
+
 def answerOf(context: ISecurityContext, token: bytes) -> bytes | AuthenticationFailed:
     """What a context answers at once to a leg."""
     outcomes: list[bytes | AuthenticationFailed] = []

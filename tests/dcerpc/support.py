@@ -9,6 +9,7 @@ from twisted.internet.testing import StringTransport
 
 from tapiproxy.dcerpc.client import ClientConnection
 from tapiproxy.dcerpc.interface import Call, Fault, Interface
+from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.dcerpc.server import Limits, ServerFactory, ServerProtocol
 
 CLIENT = IPv4Address("TCP", "127.0.0.1", 40000)
@@ -46,13 +47,19 @@ class Calls:
 class Joined:
     """A client connection and a server connection, with their octets under control."""
 
-    def __init__(self, interface: Interface, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        interface: Interface,
+        limits: Limits | None = None,
+        authentication: IAuthenticationService | None = None,
+        security: ISecurityContext | None = None,
+    ) -> None:
         self.clock = Clock()
-        self.factory = ServerFactory(self.clock, [interface], limits=limits)
+        self.factory = ServerFactory(self.clock, [interface], authentication, limits)
         server = self.factory.buildProtocol(CLIENT)
         assert server is not None
         self.server: ServerProtocol = server
-        self.client = ClientConnection(self.clock, interface)
+        self.client = ClientConnection(self.clock, interface, security=security)
         self.bound = self.client._bound
         self._join(self.server, CLIENT, SERVER)
         self._join(self.client, SERVER, CLIENT)

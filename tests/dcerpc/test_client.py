@@ -1,14 +1,49 @@
 """A client connection against the server connection, and against servers of other manners."""
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tapiproxy.dcerpc.client import AssociationFailed, ClientConnection, connect
-from tapiproxy.dcerpc.interface import Fault, nca_s_fault_unspec, nca_s_op_rng_error
+from tapiproxy.dcerpc.client import AssociationFailed, ClientConnection, LogonFailed, connect
+from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
+    AuthenticationFailed,
+    Fault,
+    nca_s_fault_unspec,
+    nca_s_op_rng_error,
+)
+from tapiproxy.dcerpc.security import ISecurityContext
+from tests.dcerpc.ntlmpeers import (
+    LEVELS,
+    Slow,
+    account,
+    ntlmInitiator,
+    service,
+    spnegoInitiator,
+)
 from tests.dcerpc.support import Calls, Joined
+
+
+class Unable(Slow):
+    """
+    A provider that has nothing to log on with.
+
+    :param later: whether it has to think before it knows.
+    """
+
+    def __init__(self, later: bool) -> None:
+        super().__init__(spnegoInitiator(6))
+        self._later = later
+
+    def step(self, token: bytes, done: Callable[[bytes | AuthenticationFailed], None]) -> None:
+        """Refuse."""
+        self.held.append(lambda: done(AuthenticationFailed("no ticket", reason=0)))
+        if not self._later:
+            self.held.pop()()
 
 
 class AgainstOurServer(SynchronousTestCase):
@@ -103,6 +138,88 @@ class AgainstOurServer(SynchronousTestCase):
         self.client.onLost(lambda: told.append(1))
         self.client.close()
         self.assertEqual((told, len(self.flushLoggedErrors(ZeroDivisionError))), ([1], 1))
+
+
+class LoggingOn(SynchronousTestCase):
+    """The same with a logon, over the connections of both sides."""
+
+    def join(self, context: ISecurityContext, minimum: int = 6) -> Joined:
+        joined = Joined(
+            Calls().interface, authentication=service(minimum=minimum), security=context
+        )
+        joined.pump()
+        return joined
+
+    def test_established(self) -> None:
+        """Each provider at each level logs on and is answered, octet by octet too."""
+        for make in (ntlmInitiator, spnegoInitiator):
+            for level in LEVELS:
+                for size in (1, 1 << 20):
+                    joined = self.join(make(level), minimum=level)
+                    client = self.successResultOf(joined.bound)
+                    answer = client.call(0, b"stub", 5)
+                    joined.pump(size)
+                    self.assertEqual(self.successResultOf(answer), b"stub")
+                    self.assertEqual(joined.server.principal, "DOM\\alice")
+                    self.assertEqual(joined.server.authLevel, level)
+
+    def test_providerThatThinks(self) -> None:
+        """What a provider answers later is sent when it comes; nothing is sent before."""
+        slow = Slow(spnegoInitiator(6))
+        joined = self.join(slow)
+        while slow.held:
+            self.assertNoResult(joined.bound)
+            slow.held.pop()()
+            joined.pump()
+        answer = self.successResultOf(joined.bound).call(0, b"stub", 5)
+        joined.pump()
+        self.assertEqual(self.successResultOf(answer), b"stub")
+
+    def test_providerThatRefuses(self) -> None:
+        """A provider that cannot begin, at once or later, ends the connection unused."""
+        for later in (False, True):
+            context = Unable(later)
+            joined = self.join(context)
+            if later:
+                self.assertNoResult(joined.bound)
+                context.held.pop()()
+            failure = self.failureResultOf(joined.bound, LogonFailed)
+            self.assertIn("no ticket", str(failure.value))
+            self.assertTrue(joined.client.transport.disconnected)
+            self.assertEqual(joined.client.transport.value(), b"")
+
+    def test_wrongPassword(self) -> None:
+        """SPNEGO's refusal fails the connection; NTLM's by itself the first call."""
+        who = account(ntHash=bytes(16))
+        self.failureResultOf(self.join(spnegoInitiator(6, who)).bound, LogonFailed)
+        joined = self.join(ntlmInitiator(6, who))
+        answer = self.successResultOf(joined.bound).call(0, b"", 5)
+        joined.pump()
+        self.assertEqual(self.failureResultOf(answer, Fault).value.status, ERROR_ACCESS_DENIED)
+
+    def test_serverWithoutProviders(self) -> None:
+        """A server that authenticates nobody refuses the logon, not the connection."""
+        joined = Joined(Calls().interface, security=spnegoInitiator(6))
+        joined.pump()
+        failure = self.failureResultOf(joined.bound, LogonFailed)
+        self.assertIn("reason 8", str(failure.value))
+        self.assertTrue(joined.client.transport.disconnected)
+
+    def test_deadline(self) -> None:
+        """The time for the connection holds for the logon too, and nothing is left then."""
+        reactor = MemoryReactorClock()
+        slow = Slow(spnegoInitiator(6))
+        outcome = connect(reactor, "127.0.0.1", 4001, Calls().interface, 3.0, security=slow)
+        connection = reactor.tcpClients[0][2].buildProtocol(None)
+        transport = StringTransport()
+        connection.makeConnection(transport)
+        reactor.advance(2.9)
+        slow.held.pop()()
+        self.assertNotEqual(transport.value(), b"")
+        reactor.advance(0.1)
+        self.failureResultOf(outcome, TimeoutError)
+        self.assertTrue(transport.disconnected)
+        self.assertEqual(reactor.getDelayedCalls(), [])
 
 
 class Connect(SynchronousTestCase):

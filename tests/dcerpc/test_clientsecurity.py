@@ -4,18 +4,22 @@ from collections.abc import Callable
 
 import attrs
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.clientassociation import AssociationFailed, ClientAssociation
-from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, AuthenticationFailed, Fault
+from tapiproxy.dcerpc.clientassociation import (
+    AssociationFailed,
+    ClientAssociation,
+    LogonFailed,
+)
+from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, Fault
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegotokens import KERBEROS
-from tests.dcerpc.conversation import Conversation, fault
+from tests.dcerpc.conversation import Conversation, fault, nak
 from tests.dcerpc.ntlmpeers import (
     LEVELS,
     PROTECTING,
     Accounts,
+    Slow,
     account,
     ntlmInitiator,
     service,
@@ -45,22 +49,6 @@ class Receiver:
     def failed(self, reason: Exception) -> None:
         """Keep the reason."""
         self.told.append(reason)
-
-
-@implementer(ISecurityContext)
-class Slow:
-    """A provider that thinks before each answer."""
-
-    def __init__(self, context: ISecurityContext) -> None:
-        self._context = context
-        self.held: list[Callable[[], None]] = []
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._context, name)
-
-    def step(self, token: bytes, done: Callable[[bytes | AuthenticationFailed], None]) -> None:
-        """When the test says so."""
-        self.held.append(lambda: self._context.step(token, done))
 
 
 class Both:
@@ -213,11 +201,37 @@ class Refused(TestCase):
         both = Both(spnegoInitiator(6, who))
         both.pump()
         self.assertIn("refuses the logon", both.failure())
+        self.assertIsInstance(both.events[-1], LogonFailed)
         both = Both(ntlmInitiator(6, who))
         both.pump()
         outcome = both.call(b"stub")
         assert isinstance(outcome, Fault)
         self.assertEqual(outcome.status, ERROR_ACCESS_DENIED)
+
+    def test_bindNak(self) -> None:
+        """A server that knows no providers refuses the bind; the reason tells of the logon."""
+        both = Both(spnegoInitiator(6))
+        both.client.receiveData(nak(8).encode())
+        self.assertIn("refuses a bind with a logon, reason 8", both.failure())
+        self.assertIsInstance(both.events[-1], LogonFailed)
+        both = Both(None)
+        both.client.receiveData(nak(8).encode())
+        self.assertNotIsInstance(both.events[-1], LogonFailed)
+
+    def test_lowerLevel(self) -> None:
+        """A server that answers at a lower level is refused before anything is proven to it."""
+
+        def lower(octets: bytes) -> bytes:
+            found = pdu.decode(octets)
+            verifier = attrs.evolve(found.auth_verifier, auth_level=5)
+            return attrs.evolve(found, auth_verifier=verifier).encode()
+
+        for make, provider in ((ntlmInitiator, 10), (spnegoInitiator, 9)):
+            both = Both(make(6))
+            both.pump(lower)
+            self.assertIn(f"provider {provider}, level 5, asked was {provider}, 6", both.failure())
+            self.assertIsInstance(both.events[-1], LogonFailed)
+            self.assertEqual(both.sent, [pdu.BIND])
 
     def test_everyOctetOfAResponse(self) -> None:
         """No response gets through of which an octet was changed."""
@@ -296,7 +310,8 @@ class Refused(TestCase):
         for make in (ntlmInitiator, spnegoInitiator):
             both = Both(make(6))
             both.pump(bare)
-            self.assertIn("no security context", both.failure())
+            self.assertIn("no verifier: it does not authenticate", both.failure())
+            self.assertIsInstance(both.events[-1], LogonFailed)
 
     def test_refusedInterface(self) -> None:
         """An interface that is refused in a later leg ends the handshake."""

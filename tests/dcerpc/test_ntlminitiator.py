@@ -8,10 +8,23 @@ from tapiproxy.dcerpc.ntlm import requiredFlags
 from tapiproxy.dcerpc.ntlmmessages import (
     AuthenticateMessage,
     ChallengeMessage,
+    MsvAvChannelBindings,
+    MsvAvFlags,
+    MsvAvSingleHost,
+    MsvAvTargetName,
     MsvAvTimestamp,
     fileTime,
+    responsePairs,
+    singleHost,
 )
-from tests.dcerpc.ntlmpeers import PROTECTING, answerOf, legOf, ntlmAcceptor, ntlmInitiator
+from tests.dcerpc.ntlmpeers import (
+    PROTECTING,
+    account,
+    answerOf,
+    legOf,
+    ntlmAcceptor,
+    ntlmInitiator,
+)
 from tests.dcerpc.ntlmvectors import GOLDEN
 
 
@@ -58,3 +71,30 @@ class Proving(TestCase):
         legOf(client, b"")
         response = AuthenticateMessage.decode(legOf(client, GOLDEN.challenge)).NtChallengeResponse
         self.assertIn("host/tapihost.dom.test".encode("utf-16-le"), response)
+
+    def test_saidByTheServer(self) -> None:
+        """What a client says of itself does not come from the challenge, whatever stands there."""
+        challenge = ChallengeMessage.decode(GOLDEN.challenge)
+        planted = {
+            MsvAvFlags: bytes(4),
+            MsvAvTargetName: "cifs/elsewhere".encode("utf-16-le"),
+            MsvAvChannelBindings: b"bindings of TLS.",
+            MsvAvSingleHost: singleHost(bytes(range(32))),
+        }
+        token = attrs.evolve(challenge, TargetInfo=challenge.TargetInfo | planted).encode()
+        for machineID in (b"", bytes(32)):
+            client = ntlmInitiator(6, attrs.evolve(account(), machineID=machineID))
+            legOf(client, b"")
+            message = AuthenticateMessage.decode(legOf(client, token))
+            pairs = responsePairs(message.NtChallengeResponse)
+            self.assertEqual(
+                {kind: pairs.get(kind) for kind in planted},
+                {
+                    MsvAvFlags: b"\2\0\0\0",
+                    MsvAvTargetName: "host/tapihost.dom.test".encode("utf-16-le"),
+                    MsvAvChannelBindings: bytes(16),
+                    MsvAvSingleHost: singleHost(machineID) if machineID else None,
+                },
+            )
+            self.assertIsNotNone(message.MIC)
+            self.assertEqual(message.LmChallengeResponse, bytes(24))

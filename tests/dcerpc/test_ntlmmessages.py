@@ -10,18 +10,24 @@ from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc.ntlmmessages import (
     MAX_AV_PAIRS,
+    MAX_CHALLENGE,
     MAX_NEGOTIATE,
     NTLMSSP_NEGOTIATE_VERSION,
     AuthenticateMessage,
     ChallengeMessage,
     MessageError,
     MsvAvDnsComputerName,
+    MsvAvSingleHost,
     MsvAvTimestamp,
     NegotiateMessage,
     avPairs,
+    clientChallenge,
     fileTime,
+    machineIDOf,
     messageType,
     packAvPairs,
+    responsePairs,
+    singleHost,
 )
 from tests.dcerpc.ntlmvectors import GOLDEN
 
@@ -141,6 +147,19 @@ class Broken(TestCase):
         self.assertRaises(MessageError, AuthenticateMessage.decode, bytes(octets))
 
 
+class Large(TestCase):
+    def test_challenge(self) -> None:
+        """A challenge that would make the answer too large for a fragment is refused."""
+        challenge = ChallengeMessage.decode(GOLDEN.challenge)
+        room = MAX_CHALLENGE - len(challenge.encode()) - 4
+        for size in (0, room):
+            padded = attrs.evolve(challenge, TargetInfo=challenge.TargetInfo | {99: bytes(size)})
+            self.assertEqual(ChallengeMessage.decode(padded.encode()), padded)
+        for size in (room + 1, 60_000):
+            padded = attrs.evolve(challenge, TargetInfo=challenge.TargetInfo | {99: bytes(size)})
+            self.assertRaises(MessageError, ChallengeMessage.decode, padded.encode())
+
+
 class AvPairs(TestCase):
     @given(st.dictionaries(st.integers(1, 0xFFFF), st.binary(max_size=20), max_size=MAX_AV_PAIRS))
     def test_both(self, pairs: dict[int, bytes]) -> None:
@@ -161,6 +180,25 @@ class AvPairs(TestCase):
         )
         for octets in wrong:
             self.assertRaises(MessageError, lambda octets=octets: list(avPairs(octets)))
+
+    def test_machineID(self) -> None:
+        """A response tells its machine's ID, or none where there is no Single_Host_Data."""
+        machineID = bytes(range(32))
+        data = singleHost(machineID)
+        self.assertEqual((len(data), data[:4], data[16:]), (48, b"\x30\0\0\0", machineID))
+        for found in (data, data[:-1], data + b"x", b""):
+            response = bytes(16) + clientChallenge(bytes(8), bytes(8), {MsvAvSingleHost: found})
+            self.assertEqual(machineIDOf(response), machineID if found == data else b"")
+        self.assertEqual(machineIDOf(bytes(16) + clientChallenge(bytes(8), bytes(8), {})), b"")
+
+    @given(st.binary(max_size=120))
+    def test_anyResponse(self, octets: bytes) -> None:
+        """Any response has AvPairs, or none, or is refused."""
+        try:
+            pairs = responsePairs(octets)
+        except MessageError:
+            return
+        self.assertEqual(machineIDOf(octets) != b"", len(pairs.get(MsvAvSingleHost, b"")) == 48)
 
     def test_fileTime(self) -> None:
         """Time is counted in 100 ns from 1601."""

@@ -1,0 +1,42 @@
+"""What a client side logs on with: which providers, and for whom."""
+
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from tapiproxy.dcerpc.initiators import Initiators
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT
+from tapiproxy.dcerpc.ntlmmessages import (
+    AuthenticateMessage,
+    MsvAvTargetName,
+    responsePairs,
+)
+from tapiproxy.dcerpc.security import ISecurityContext
+from tests.dcerpc.ntlmpeers import LEVELS, account, service, shake
+
+
+class Made(TestCase):
+    def test_providers(self) -> None:
+        """Both providers log on at each level, as the account."""
+        for authType in (RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT):
+            for level in LEVELS:
+                initiators = Initiators(account=account(), authType=authType, authLevel=level)
+                client = initiators.newContext("192.0.2.7")
+                verifyObject(ISecurityContext, client)
+                self.assertEqual((client.authType, client.authLevel), (authType, level))
+                acceptor = service().newContext(authType, level, "peer")
+                shake(client, acceptor)
+                self.assertEqual(acceptor.principal, "DOM\\alice")
+
+    def test_defaults(self) -> None:
+        """Unless told otherwise it is negotiated, and sealed: [MS-TRP] 5.1."""
+        client = Initiators(account=account()).newContext("192.0.2.7")
+        self.assertEqual((client.authType, client.authLevel), (9, 6))
+
+    def test_target(self) -> None:
+        """A logon names, signed, whom it is for."""
+        client = Initiators(account=account(), authType=10).newContext("192.0.2.7")
+        token = shake(client, service().newContext(10, 6, "peer"))[2]
+        response = AuthenticateMessage.decode(token).NtChallengeResponse
+        self.assertEqual(
+            responsePairs(response)[MsvAvTargetName], "host/192.0.2.7".encode("utf-16-le")
+        )
