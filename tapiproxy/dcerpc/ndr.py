@@ -41,6 +41,7 @@ NDR64 = TransferSyntax(SyntaxID(UUID("71710533-beba-4937-8319-b5dbef9ccc36"), 1)
 
 _LONG = {True: Struct("<i"), False: Struct(">i")}
 _UNSIGNED_LONG = {True: Struct("<I"), False: Struct(">I")}
+_SHORT = {True: Struct("<H"), False: Struct(">H")}
 _COUNT = {
     (True, 4): Struct("<I"),
     (False, 4): Struct(">I"),
@@ -111,6 +112,38 @@ class Reader:
         number: int = _UNSIGNED_LONG[self._littleEndian].unpack_from(self._data, position)[0]
         return number
 
+    def short(self) -> int:
+        """An unsigned 16-bit number."""
+        position = self._take(2, 2)
+        number: int = _SHORT[self._littleEndian].unpack_from(self._data, position)[0]
+        return number
+
+    def fixed(self, size: int, alignment: int) -> bytes:
+        """
+        A structure or array of a size that both sides know, as it lies there.
+
+        :param alignment: of the largest member, in octets (C706 14.3.2).
+        """
+        position = self._take(size, alignment)
+        return self._data[position : position + size]
+
+    def pointer(self) -> bool:
+        """
+        A unique pointer: whether what it points to follows, where deferred referents go.
+
+        C706 14.3.10, 14.3.12.3.
+        """
+        return self.count() != 0
+
+    def conformance(self, size: int) -> None:
+        """
+        The max_count of a conformant array whose size_is has been read already.
+
+        :param size: what size_is says.
+        """
+        if self.count() != size:
+            raise Fault(nca_s_fault_invalid_bound)
+
     def count(self) -> int:
         """A max_count, offset or actual_count."""
         position = self._take(self._countSize, self._countSize)
@@ -138,6 +171,18 @@ class Reader:
         """A conformant varying array of octets; size_is and length_is are the caller's to check."""
         return self._varying(1)
 
+    def wideCharacters(self, maxCount: int, actualCount: int) -> str:
+        """
+        A conformant varying array of wide characters, without terminator, as of RPC_UNICODE_STRING.
+
+        :param maxCount: what size_is says, in characters.
+        :param actualCount: what length_is says, in characters.
+        """
+        extent = self._varying(2)
+        if (extent.maxCount, extent.length) != (maxCount, actualCount):
+            raise Fault(nca_s_fault_invalid_bound)
+        return self._text(extent)
+
     def wideString(self, limit: int) -> str:
         """
         A conformant varying string of wide characters, without its terminator.
@@ -147,15 +192,18 @@ class Reader:
         extent = self._varying(2)
         if extent.length > limit:
             raise Fault(nca_s_fault_invalid_bound)
-        octets = self._data[extent.start : extent.start + 2 * extent.length]
-        try:
-            text = octets.decode(_WIDE[self._littleEndian])
-        except UnicodeDecodeError:
-            raise Fault(RPC_X_BAD_STUB_DATA) from None
+        text = self._text(extent)
         # Exactly one terminator, at the end: with another inside, two readers see two strings.
         if text.find("\0") != len(text) - 1 or not text:
             raise Fault(RPC_X_BAD_STUB_DATA)
         return text[:-1]
+
+    def _text(self, extent: Extent) -> str:
+        octets = self._data[extent.start : extent.start + 2 * extent.length]
+        try:
+            return octets.decode(_WIDE[self._littleEndian])
+        except UnicodeDecodeError:
+            raise Fault(RPC_X_BAD_STUB_DATA) from None
 
 
 class Writer:

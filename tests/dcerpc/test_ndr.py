@@ -98,6 +98,22 @@ class Values(TestCase):
         self.assertEqual(reader(b"\xfe\xff\xff\xff").unsignedLong(), 0xFFFFFFFE)
         self.assertEqual(reader(b"\xfe\0\0\1", littleEndian=False).unsignedLong(), 0xFE000001)
 
+    def test_structures(self) -> None:
+        """What structures are made of, each aligned to its size, in either order."""
+        for order, little in (("<", True), (">", False)):
+            stub = struct.pack(order + "HxxIIHxx", 0xFFFE, 0xFFFFFFFE, 0x20004, 7) + b"12345678"
+            read = reader(stub + bytes(4), little)
+            self.assertEqual((read.short(), read.unsignedLong()), (0xFFFE, 0xFFFFFFFE))
+            self.assertIs(read.pointer(), True)
+            self.assertEqual((read.short(), read.fixed(8, 4)), (7, b"12345678"))
+            self.assertIs(read.pointer(), False)
+
+    def test_conformantArrays(self) -> None:
+        """Arrays whose sizes were said before."""
+        read = reader(struct.pack("<IIII", 3, 5, 0, 2) + "ä\0".encode("utf-16-le"))
+        read.conformance(3)
+        self.assertEqual(read.wideCharacters(5, 2), "ä\0")
+
     @given(
         st.lists(
             st.one_of(
@@ -157,9 +173,31 @@ class Contradictions(TestCase):
         self.assertEqual(self.octets(MAX_SIZE, 0, MAX_SIZE), RPC_X_BAD_STUB_DATA)
         self.assertEqual(self.octets(9, 0, 9), RPC_X_BAD_STUB_DATA)
 
+    def test_sizesSaidBefore(self) -> None:
+        """An array is of the sizes that were said before, and in its stub."""
+        counts = struct.pack("<III", 5, 0, 2)
+        read = reader(counts)
+        self.assertEqual(
+            self.assertRaises(Fault, read.conformance, 4).status, nca_s_fault_invalid_bound
+        )
+        for sizes, text, status in (
+            ((4, 2), b"a\0b\0", nca_s_fault_invalid_bound),
+            ((5, 1), b"a\0b\0", nca_s_fault_invalid_bound),
+            ((5, 2), b"a\0b", RPC_X_BAD_STUB_DATA),
+            ((5, 2), b"a\0\0\xd8", RPC_X_BAD_STUB_DATA),
+        ):
+            read = reader(counts + text)
+            fault = self.assertRaises(Fault, read.wideCharacters, *sizes)
+            self.assertEqual(fault.status, status)
+        fault = self.assertRaises(Fault, reader(b"1234567").fixed, 8, 4)
+        self.assertEqual(fault.status, RPC_X_BAD_STUB_DATA)
+
     def test_emptyStub(self) -> None:
         """Nothing can be read from nothing."""
-        for method in ("long", "unsignedLong", "count", "contextHandle", "octets"):
+        for method in (
+            *("long", "count", "contextHandle", "octets"),
+            *("short", "unsignedLong", "pointer"),
+        ):
             fault = self.assertRaises(Fault, getattr(reader(b""), method))
             self.assertEqual(fault.status, RPC_X_BAD_STUB_DATA)
 
