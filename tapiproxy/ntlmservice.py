@@ -12,8 +12,9 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 
 from tapiproxy.dcerpc.authentication import Authentication
-from tapiproxy.dcerpc.ntlm import NTLMServer
+from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer
 from tapiproxy.dcerpc.security import IAuthenticationService
+from tapiproxy.dcerpc.spnegotokens import NTLMSSP
 from tapiproxy.failedlogons import FailedLogons, LogonLimits
 from tapiproxy.logons import AccountsChecker, InTurn, Logons, Principals
 from tapiproxy.usersfile import UsersFile
@@ -45,10 +46,12 @@ def services(
     computerName = dnsName.partition(".")[0].upper()[:_NETBIOS]
     # A server of no domain is the domain of its own accounts.
     server = NTLMServer(computerName=computerName, domainName=computerName, dnsName=dnsName)
+
+    def ntlm(authLevel: int, peer: Hashable) -> NTLMAcceptor:
+        return NTLMAcceptor(server, logons.of(_shown(peer)), authLevel)
+
     return lambda minimumLevel: Authentication(
-        server=server,
-        credentials=lambda peer: logons.of(_shown(peer)),
-        minimumLevel=minimumLevel,
+        mechanisms={NTLMSSP: ntlm}, minimumLevel=minimumLevel
     )
 
 

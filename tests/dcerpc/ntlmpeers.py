@@ -137,10 +137,15 @@ def spnegoInitiator(level: int, who: NTLMAccount | None = None, *before: bytes) 
     )
 
 
-def service(accounts: Accounts | None = None, minimum: int = 0) -> Authentication:
+def service(
+    accounts: Accounts | None = None, minimum: int = 0, shared: NTLMServer | None = None
+) -> Authentication:
     """Both providers."""
     known = accounts or Accounts()
-    return Authentication(server=server(), credentials=lambda peer: known, minimumLevel=minimum)
+    return Authentication(
+        mechanisms={NTLMSSP: lambda level, peer: ntlmAcceptor(level, shared, known)},
+        minimumLevel=minimum,
+    )
 
 
 @implementer(ISecurityContext)

@@ -8,13 +8,14 @@ from zope.interface.verify import verifyObject
 
 from tapiproxy.dcerpc.authentication import Authentication
 from tapiproxy.dcerpc.interface import AuthenticationFailed, Interface
+from tapiproxy.dcerpc.ntlm import NTLMAcceptor
 from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
 from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
+from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tests.dcerpc.ntlmpeers import (
     LEVELS,
-    Accounts,
+    ntlmAcceptor,
     ntlmInitiator,
-    server,
     service,
     shake,
     spnegoInitiator,
@@ -39,6 +40,15 @@ class Providers(TestCase):
                 shake(client, context)
                 self.assertEqual(context.principal, "DOM\\alice")
 
+    def test_byItself(self) -> None:
+        """A mechanism is accepted under its own provider too; NTLM's acceptor plays Kerberos."""
+        providers = Authentication(
+            mechanisms={KERBEROS: lambda level, peer: ntlmAcceptor(level)},
+        )
+        shake(ntlmInitiator(6), providers.newContext(16, 6, "peer"))
+        shake(spnegoInitiator(6, None, KERBEROS), providers.newContext(9, 6, "peer"))
+        self.assertRaises(AuthenticationFailed, providers.newContext, 10, 6, "peer")
+
     def test_unknown(self) -> None:
         """Another provider, or the level of datagrams, is refused with its reason."""
         for authType, level in ((16, 6), (0, 2), (68, 6), (10, 3), (9, 3)):
@@ -48,14 +58,14 @@ class Providers(TestCase):
             self.assertEqual(failure.reason, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
 
     def test_accountsOfAPeer(self) -> None:
-        """The accounts are those that the client's address may try, asked for at the logon."""
+        """An acceptor is made for the client's address, whose logons are counted."""
         asked: list[Hashable] = []
 
-        def credentials(peer: Hashable) -> Accounts:
+        def ntlm(level: int, peer: Hashable) -> NTLMAcceptor:
             asked.append(peer)
-            return Accounts()
+            return ntlmAcceptor(level)
 
-        providers = Authentication(server=server(), credentials=credentials)
+        providers = Authentication(mechanisms={NTLMSSP: ntlm})
         shake(ntlmInitiator(6), providers.newContext(10, 6, "one"))
         shake(spnegoInitiator(6), providers.newContext(9, 6, "other"))
         self.assertEqual(asked, ["one", "other"])
@@ -73,7 +83,9 @@ class Permitting(TestCase):
 
     def test_unsaid(self) -> None:
         """If nothing is said, only sealed calls are."""
-        providers = Authentication(server=server(), credentials=lambda peer: Accounts())
+        providers = Authentication(
+            mechanisms={NTLMSSP: lambda level, peer: ntlmAcceptor(level)},
+        )
         self.assertFalse(providers.permits(ANY, None))
         for level in LEVELS:
             context = providers.newContext(10, level, "peer")

@@ -9,7 +9,6 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.authentication import Authentication
 from tapiproxy.dcerpc.clientassociation import ClientAssociation, LogonFailed
 from tapiproxy.dcerpc.initiators import Initiators
 from tapiproxy.dcerpc.interface import (
@@ -20,7 +19,7 @@ from tapiproxy.dcerpc.interface import (
     nca_s_proto_error,
 )
 from tests.dcerpc.conversation import Conversation, ack
-from tests.dcerpc.ntlmpeers import LEVELS, PROTECTING, Accounts, account, server
+from tests.dcerpc.ntlmpeers import LEVELS, PROTECTING, account, server, service
 from tests.dcerpc.pdus import bind, request, split
 from tests.dcerpc.support import Calls
 
@@ -38,14 +37,8 @@ class Mallory:
     """
 
     def __init__(self, authType: int, level: int, machineID: bytes) -> None:
-        accounts = Accounts()
-        self.server = Conversation(
-            Authentication(
-                server=attrs.evolve(server(), machineID=machineID),
-                credentials=lambda peer: accounts,
-                minimumLevel=level,
-            )
-        )
+        shared = attrs.evolve(server(), machineID=machineID)
+        self.server = Conversation(service(minimum=level, shared=shared))
         self.last: Exception | None = None
         initiators = Initiators(
             account=attrs.evolve(account(), machineID=VICTIM), authType=authType, authLevel=level
