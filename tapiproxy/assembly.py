@@ -121,7 +121,7 @@ def assemble(
         _checkDemonstration(configuration, table.name, handler)
         broker.addHandler(table.name, handler)
 
-    remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {})
+    remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
 
     async def connector(host: str, port: int, seconds: float) -> ClientConnection:
         return await connect(reactor, host, port, remotesp, seconds)

@@ -39,7 +39,7 @@ __all__ = ["connect"]
 #: The server calls back once; a few more connections are let in to be refused in words.
 CALLBACK_LIMITS = Limits(connections=4, connectionsPerAddress=4)
 
-_TAPSRV = Interface(idl.TAPSRV, idl.TAPSRV_VERSION, {})
+_TAPSRV = Interface(idl.TAPSRV, idl.TAPSRV_VERSION, {}, idl.TRANSFER_SYNTAXES)
 
 
 def connect(

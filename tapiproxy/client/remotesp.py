@@ -59,6 +59,7 @@ class RemoteSP:
                 idl.RemoteSPEventProc: self._eventProc,
                 idl.RemoteSPDetach: self._detach,
             },
+            idl.TRANSFER_SYNTAXES,
         )
 
     def _attach(self, call: Call, data: bytes, start: int, end: int) -> bytes:

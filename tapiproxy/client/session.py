@@ -32,6 +32,7 @@ from tapiproxy.client.outstanding import Awaited, Outstanding
 from tapiproxy.client.room import FIRST_ROOM, MAXIMUM_ROOM, returnedSize, roomOf
 from tapiproxy.dcerpc.client import AssociationFailed
 from tapiproxy.dcerpc.interface import Fault
+from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.tapi.proxymessages import LINE_AGENTSPECIFIC
 from tapiproxy.trp import completions, events, idl
 from tapiproxy.trp.completions import Completion
@@ -82,6 +83,10 @@ class TapsrvConnection(Protocol):
     @property
     def littleEndian(self) -> bool:
         """The byte order of the last answer's stub."""
+
+    @property
+    def transferSyntax(self) -> TransferSyntax:
+        """The transfer syntax that the server has chosen."""
 
     def call(self, opnum: int, stub: bytes, deadline: float) -> "Deferred[bytes]":
         """Call an operation; the answer's stub, or Fault, or what ended the connection."""
@@ -219,11 +224,12 @@ class ClientSession:
             raise BadValue(str(error)) from None
         room = max(len(pBuffer), REQUEST_FRAME_SIZE + more)
         stub = await self.call(
-            idl.ClientRequest, idl.encodeClientRequest(self.phContext, pBuffer, room)
+            idl.ClientRequest,
+            idl.encodeClientRequest(self.phContext, pBuffer, room, self._connection.transferSyntax),
         )
         with _malformed("ClientRequest"):
             begin, size = idl.decodeClientRequestReply(
-                stub, 0, len(stub), self._connection.littleEndian
+                stub, 0, len(stub), self._connection.littleEndian, self._connection.transferSyntax
             )
             if not 4 <= size <= room:
                 raise DecodeError(BADVALUE, "plUsedSize", "dword", f"{size} of {room}")
@@ -353,11 +359,16 @@ class ClientSession:
         stub = await self.call(
             idl.ClientAttach,
             idl.encodeClientAttach(
-                CONTROL_DEVICES, "", f'{name[:LONGEST_NAME]}"ncacn_ip_tcp"{port}"'
+                CONTROL_DEVICES,
+                "",
+                f'{name[:LONGEST_NAME]}"ncacn_ip_tcp"{port}"',
+                self._connection.transferSyntax,
             ),
         )
         with _malformed("ClientAttach"):
-            reply = idl.decodeClientAttachReply(stub, 0, len(stub), self._connection.littleEndian)
+            reply = idl.decodeClientAttachReply(
+                stub, 0, len(stub), self._connection.littleEndian, self._connection.transferSyntax
+            )
         self._show(Passed(False, "ClientAttach", None, reply.result))
         if reply.result:
             raise AttachRefused(reply.result)
@@ -374,7 +385,9 @@ class ClientSession:
         self._show(Passed(True, "ClientDetach"))
         stub = await self.call(idl.ClientDetach, idl.encodeClientDetach(phContext))
         with _malformed("ClientDetach"):
-            idl.decodeClientDetachReply(stub, 0, len(stub), self._connection.littleEndian)
+            idl.decodeClientDetachReply(
+                stub, 0, len(stub), self._connection.littleEndian, self._connection.transferSyntax
+            )
         self._show(Passed(False, "ClientDetach", None, 0))
         with suppress(DeferredTimeout):
             await detached.addTimeout(self.deadlines.detach, self._clock)

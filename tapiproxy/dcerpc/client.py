@@ -29,6 +29,7 @@ from tapiproxy.dcerpc.clientassociation import (
 from tapiproxy.dcerpc.directsend import DirectSender
 from tapiproxy.dcerpc.interface import Interface, Receiver
 from tapiproxy.dcerpc.keepalive import setKeepAlive
+from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.dcerpc.security import ISecurityContext
 
 __all__ = ["AssociationFailed", "ClientConnection", "LogonFailed", "Reactor", "connect"]
@@ -98,6 +99,11 @@ class ClientConnection(Protocol):
         return self._association.littleEndian
 
     @property
+    def transferSyntax(self) -> TransferSyntax:
+        """What the server has chosen of the interface's: hand it to the stub codecs."""
+        return self._association.transferSyntax
+
+    @property
     def peer(self) -> Any:
         """The server's address."""
         return self.transport.getPeer()
@@ -106,7 +112,7 @@ class ClientConnection(Protocol):
         """
         Call an operation, after those that wait already.
 
-        :param stub: little endian, in NDR 2.0.
+        :param stub: little endian, in the connection's transfer syntax.
         :param deadline: seconds to wait for the answer.
         :returns: the answer's stub.  It fails with :class:`tapiproxy.dcerpc.interface.Fault`, with
             TimeoutError (whose late answer is dropped), or with what ended the connection.
@@ -120,7 +126,7 @@ class ClientConnection(Protocol):
         """
         Call an operation for which a receiver waits; deadlines are the receiver's own.
 
-        :param stub: little endian, in NDR 2.0.
+        :param stub: little endian, in the connection's transfer syntax.
         """
         self._association.request(opnum, stub, receiver)
         self._flush()

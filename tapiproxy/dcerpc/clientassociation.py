@@ -54,7 +54,9 @@ class ClientAssociation:
     """
     The client's side of one association.
 
-    :param interface: what to bind to; its operations are the server's.
+    :param interface: what to bind to; its operations are the server's.  Its transfer syntaxes are
+        proposed in their order, in one presentation context: some servers answer one result,
+        however many contexts there are, and some look at the first syntax of each only.
     :param bound: called when the server has accepted.
     :param ended: called once with the reason when the association is of no more use; every call
         has failed by then.
@@ -64,6 +66,7 @@ class ClientAssociation:
         neither.
     :param flush: called when there is output after a security provider has thought.
     :ivar littleEndian: the byte order of the last answer.
+    :ivar transferSyntax: what the server has chosen, once bound.
     """
 
     def __init__(
@@ -73,7 +76,6 @@ class ClientAssociation:
         ended: Callable[[Exception], object],
         *,
         strictCallID: bool = True,
-        syntax: TransferSyntax = NDR,
         security: ISecurityContext | None = None,
         flush: Callable[[], object] | None = None,
     ) -> None:
@@ -82,7 +84,8 @@ class ClientAssociation:
         self._bound = bound
         self._ended = ended
         self._strictCallID = strictCallID
-        self._syntax = syntax
+        self._syntaxes = interface.transferSyntaxes or (NDR,)
+        self.transferSyntax: TransferSyntax = self._syntaxes[0]
         self._state = State.UNBOUND
         self._input = b""
         self._output: list[bytes] = []
@@ -113,7 +116,8 @@ class ClientAssociation:
         """
         Call an operation, when those before it are answered.
 
-        :param stub: little endian, in the association's transfer syntax.
+        :param stub: little endian, in the association's transfer syntax; which one that is
+            is known when it is bound, unless the interface has only one.
         :param receiver: told the outcome once; at once if there can be no other than failure.
         """
         if self._state is State.ENDED:
@@ -234,6 +238,8 @@ class ClientAssociation:
         """A bind or an alter_context: both name the one presentation context."""
         flags = pdu.WHOLE if verifier is None else pdu.WHOLE | pdu.PFC_SUPPORT_HEADER_SIGN
         abstract = pdu.SyntaxID(self._interface.uuid, *self._interface.version)
+        # An alter_context repeats the whole list: another one would change what the context means.
+        transfer = tuple(syntax.syntaxID for syntax in self._syntaxes)
         return kind(
             call_id=self._callID,
             pfc_flags=flags,
@@ -241,20 +247,24 @@ class ClientAssociation:
             max_xmit_frag=pdu.MAX_FRAGMENT,
             max_recv_frag=pdu.MAX_FRAGMENT,
             assoc_group_id=0,
-            contexts=(pdu.PresentationContext(_CONTEXT_ID, abstract, (self._syntax.syntaxID,)),),
+            contexts=(pdu.PresentationContext(_CONTEXT_ID, abstract, transfer),),
         ).encode()
 
-    def _accepts(self, ack: pdu.BindAck) -> bool:
+    def _accepts(self, ack: pdu.BindAck, syntaxes: tuple[TransferSyntax, ...]) -> bool:
         """
         Whether the server accepts the presentation context; ended if it does not.
 
+        :param syntaxes: those it may choose from.
         :raises PDUError: it answers something else.
         """
         if len(ack.results) != 1:
             raise pdu.PDUError(f"{len(ack.results)} results for one presentation context")
         (result,) = ack.results
-        if result.result == pdu.ACCEPTANCE and result.transfer_syntax == self._syntax.syntaxID:
-            return True
+        if result.result == pdu.ACCEPTANCE:
+            for syntax in syntaxes:
+                if result.transfer_syntax == syntax.syntaxID:
+                    self.transferSyntax = syntax
+                    return True
         self.end(
             AssociationFailed(
                 f"interface {self._interface.uuid} refused, result {result.result}, "
@@ -266,7 +276,7 @@ class ClientAssociation:
     def _bindAck(self, data: bytes, position: int, header: pdu.Header) -> None:
         ack = pdu.decodeBody(data, position, header)
         assert isinstance(ack, pdu.BindAck)
-        if not self._accepts(ack):
+        if not self._accepts(ack, self._syntaxes):
             return
         # Some servers name what they send, some what they take: the smaller of both is safe.
         size = min(ack.max_xmit_frag, ack.max_recv_frag, pdu.MAX_FRAGMENT) & ~7
@@ -340,7 +350,7 @@ class ClientAssociation:
         answer = pdu.decodeBody(data, position, header)
         assert isinstance(answer, pdu.AlterContextResp)
         assert self._security is not None
-        if self._accepts(answer):
+        if self._accepts(answer, (self.transferSyntax,)):
             self._answered(self._security, answer.auth_verifier)
 
     def _notProven(self, data: bytes, position: int, header: pdu.Header) -> None:

@@ -15,7 +15,14 @@ from uuid import UUID
 import attrs
 
 from tapiproxy.dcerpc.interface import RPC_X_BAD_STUB_DATA, Fault, nca_s_fault_invalid_bound
-from tapiproxy.dcerpc.ndr import MAX_SIZE, NDR, Reader, TransferSyntax, Writer
+from tapiproxy.dcerpc.ndr import MAX_SIZE, NDR, NDR64, Reader, TransferSyntax, Writer
+
+TRANSFER_SYNTAXES = (NDR, NDR64)
+"""
+Those that both interfaces are spoken in (2.2), in the order in which a client proposes them.
+
+NDR comes first: it is shorter, and what peers are known to speak.
+"""
 
 # 6.2: interface tapsrv
 TAPSRV = UUID("2f5f6520-ca46-1067-b319-00dd010662da")
@@ -40,7 +47,7 @@ MAX_DOMAIN_USER = 512
 MAX_MACHINE = 4096
 """Characters of pszMachine: a computer's name and a pair of words per protocol sequence."""
 
-# The stubs that every request carries, in the one byte order and syntax that clients send.
+# The stubs that every request carries, in the byte order and syntax that most clients send.
 _head = Struct("<20sIII")  # context handle, max_count, offset, actual_count
 _counts = Struct("<III")
 _pair = Struct("<II")

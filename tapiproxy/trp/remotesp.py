@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from tapiproxy.dcerpc import client
 from tapiproxy.dcerpc.interface import Interface, Receiver
+from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.trp import idl
 from tapiproxy.trp.settings import Settings
 
@@ -68,6 +69,10 @@ class CallbackConnection(Protocol):
     def littleEndian(self) -> bool:
         """The byte order of the last answer."""
 
+    @property
+    def transferSyntax(self) -> TransferSyntax:
+        """The transfer syntax that the client's endpoint has chosen."""
+
     def call(self, opnum: int, stub: bytes, deadline: float) -> Deferred[bytes]:
         """Call a method; the Deferred has the answer's stub."""
 
@@ -91,7 +96,7 @@ def tcpConnector(reactor: client.Reactor) -> Connector:
 
     :param reactor: connections and time.
     """
-    remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {})
+    remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
     return lambda host, port, seconds: client.connect(reactor, host, port, remotesp, seconds)
 
 
@@ -160,7 +165,7 @@ class Callback:
         self._sentAt = self._clock.seconds()
         if self._timer is None:
             self._timer = self._clock.callLater(self._settings.callbackEvents, self._look)
-        stub = idl.encodeRemoteSPEventProc(self._context, events)
+        stub = idl.encodeRemoteSPEventProc(self._context, events, self._connection.transferSyntax)
         self._connection.request(idl.RemoteSPEventProc, stub, self)
 
     def responded(self, data: bytes, start: int, end: int) -> None:
@@ -242,7 +247,9 @@ async def connect(
             answer = await connection.call(
                 idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), deadline - clock.seconds()
             )
-            reply = idl.decodeRemoteSPAttachReply(answer, 0, len(answer), connection.littleEndian)
+            reply = idl.decodeRemoteSPAttachReply(
+                answer, 0, len(answer), connection.littleEndian, connection.transferSyntax
+            )
             if reply.result:
                 raise AttachRefused(f"RemoteSPAttach gave 0x{reply.result:08X}")
         except BaseException:

@@ -133,5 +133,6 @@ def makeInterface(server: Attachments) -> Interface:
             idl.ClientRequest: clientRequest,
             idl.ClientDetach: clientDetach,
         },
+        idl.TRANSFER_SYNTAXES,
     )
     return interface

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from tapiproxy.client.observing import Passed
 from tapiproxy.client.session import ClientSession
 from tapiproxy.client.telephony import TelephonyClient
+from tapiproxy.dcerpc.ndr import NDR
 from tapiproxy.trp import completions, events, idl
 from tapiproxy.trp.events import Recipient
 from tapiproxy.trp.requests import agent, line
@@ -37,6 +38,7 @@ class FakeConnection:
     """
 
     littleEndian = True
+    transferSyntax = NDR
 
     def __init__(self) -> None:
         self.requests: list[Request] = []

@@ -36,7 +36,7 @@ from tests.client.network import MemoryNetwork
 HOST = "192.0.2.10"
 PORT = 135
 
-REMOTESP = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {})
+REMOTESP = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
 NEW_SESSION = LINE_AGENTSESSIONSTATUS(hAgentSession=H_SESSION, dwAgentSessionStatus=1)
 
 
@@ -57,7 +57,7 @@ def answerTo(name: str, request: Any) -> Any:
 
 class ScriptedServer:
     """
-    A server of one client, without rules: it answers everything well-formed.
+    A server of one client, without rules: it answers everything well-formed, in NDR alone.
 
     :ivar requests: the packets that came.
     :ivar replyFirst: send LINE_REPLY before the acknowledgement.

@@ -5,6 +5,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from tapiproxy.client.errors import ConnectionEnded, NoAnswer, TelephonyError
+from tapiproxy.dcerpc.ndr import NDR64
 from tapiproxy.tapi.lineconstants import (
     LINEAGENTSESSIONSTATE_READY,
     LINEAGENTSTATE_READY,
@@ -12,6 +13,7 @@ from tapiproxy.tapi.lineconstants import (
     LINEPROXYREQUEST,
 )
 from tapiproxy.tapi.proxyrequest import PROXY_REQUESTS
+from tapiproxy.trp import idl
 from tests.client.canned import ANSWERS, GROUPS, H_AGENT, H_SESSION, PIN, QUEUE, SALES
 from tests.client.network import MemoryNetwork
 from tests.client.servers import NEW_SESSION, Application, RealServer, ScriptedServer
@@ -194,6 +196,21 @@ class AgainstScript(Exchanges, TestCase):
         self.network.advance(self.client.session.deadlines.reply)
         self.assertTrue(outcome[0].check(NoAnswer))
         self.assertEqual(self.result(line.createAgent("1001", PIN)), H_AGENT)
+
+
+class AgainstServerInNDR64(Exchanges, TestCase):
+    """The product's own server, where tapsrv and remotesp are spoken in NDR64 alone."""
+
+    def serve(self) -> None:
+        self.patch(idl, "TRANSFER_SYNTAXES", (NDR64,))
+        self.server = RealServer(self.network)
+
+    def test_chosen(self) -> None:
+        """Both proposed NDR first, and speak what the other end has chosen."""
+        self.open()
+        self.assertIs(self.client.session._connection.transferSyntax, NDR64)
+        (callback,) = self.server.telephony._callbacks.values()
+        self.assertIs(callback._connection.transferSyntax, NDR64)
 
 
 class AgainstServer(Exchanges, TestCase):

@@ -1,5 +1,6 @@
 """The client's side of an association, without transport, against hand-made PDUs."""
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,7 +13,7 @@ from tapiproxy.dcerpc.clientassociation import (
     ClientAssociation,
 )
 from tapiproxy.dcerpc.interface import Fault
-from tapiproxy.dcerpc.ndr import NDR
+from tapiproxy.dcerpc.ndr import NDR, NDR64, TransferSyntax
 from tests.dcerpc.support import Calls
 
 
@@ -39,9 +40,11 @@ class Association(SynchronousTestCase):
         self.association = self.make()
         self.association.bind()
 
+    syntaxes: tuple[TransferSyntax, ...] = (NDR,)
+
     def make(self, *, strict: bool = False) -> ClientAssociation:
         return ClientAssociation(
-            Calls().interface,
+            attrs.evolve(Calls().interface, transferSyntaxes=self.syntaxes),
             lambda: self.events.append("bound"),
             self.events.append,
             strictCallID=strict,
@@ -116,6 +119,26 @@ class Association(SynchronousTestCase):
             self.association.receiveData(answer)
             self.assertIn(words, self.reason())
             self.assertEqual(receiver.told, self.events)
+
+    def test_transferSyntaxes(self) -> None:
+        """All of the interface's are proposed in one context; the server's choice is told."""
+        for syntaxes, chosen in (((NDR, NDR64), NDR64), ((NDR, NDR64), NDR), ((NDR64,), NDR64)):
+            self.syntaxes = syntaxes
+            self.setUp()
+            asked = pdu.decode(self.association.takeOutput())
+            assert isinstance(asked, pdu.Bind)
+            (proposal,) = asked.contexts
+            self.assertEqual(proposal.transfer_syntaxes, tuple(each.syntaxID for each in syntaxes))
+            answer = pdu.ContextResult(pdu.ACCEPTANCE, 0, chosen.syntaxID)
+            self.association.receiveData(self.ack(results=(answer,)))
+            self.assertEqual(self.events, ["bound"])
+            self.assertIs(self.association.transferSyntax, chosen)
+
+    def test_syntaxNotProposed(self) -> None:
+        """A server that chooses what was not proposed is of no use, though we might speak it."""
+        answer = pdu.ContextResult(pdu.ACCEPTANCE, 0, NDR64.syntaxID)
+        self.association.receiveData(self.ack(results=(answer,)))
+        self.assertIn("refused", self.reason())
 
     def test_callIDOfAnotherCall(self) -> None:
         """Wine answers every call with call_id 1: taken, unless the caller is strict."""

@@ -12,6 +12,7 @@ from tapiproxy.dcerpc.clientassociation import (
     LogonFailed,
 )
 from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, Fault
+from tapiproxy.dcerpc.ndr import NDR, NDR64
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegotokens import KERBEROS
 from tests.dcerpc.conversation import Conversation, fault, nak
@@ -63,7 +64,7 @@ class Both:
         self.events: list[object] = []
         self.server = Conversation(service(accounts, minimum))
         self.client = ClientAssociation(
-            Calls().interface,
+            attrs.evolve(Calls().interface, transferSyntaxes=(NDR, NDR64)),
             lambda: self.events.append("bound"),
             self.events.append,
             security=context,
@@ -326,6 +327,21 @@ class Refused(TestCase):
         both = Both(spnegoInitiator(6))
         both.pump(refuse)
         self.assertIn("refused", both.failure())
+
+    def test_otherTransferSyntax(self) -> None:
+        """A later leg cannot change the transfer syntax that the server has chosen."""
+        chosen = pdu.ContextResult(pdu.ACCEPTANCE, 0, NDR64.syntaxID)
+
+        def other(octets: bytes) -> bytes:
+            found = pdu.decode(octets)
+            if not isinstance(found, pdu.AlterContextResp):
+                return octets
+            return attrs.evolve(found, results=(chosen,)).encode()
+
+        both = Both(spnegoInitiator(6))
+        both.pump(other)
+        self.assertIn("refused", both.failure())
+        self.assertIs(both.client.transferSyntax, NDR)
 
     def test_impatientServer(self) -> None:
         """A PDU while the provider thinks breaks the protocol."""

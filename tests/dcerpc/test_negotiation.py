@@ -101,6 +101,18 @@ class Contexts(TestCase):
         self.assertEqual(answer.results, (ACCEPTED, NO_SYNTAX, ACCEPTED, NO_SYNTAX))
         self.assertEqual(set(answer.added), {0, 2})
 
+    def test_contextForEachSyntax(self) -> None:
+        """One context for NDR, one for NDR64 and one for features: the first of ours counts."""
+        ndr, ndr64 = (NDR.syntaxID,), (NDR64.syntaxID,)
+        answer = ask(
+            context(0, BOTH, ndr), context(1, BOTH, ndr64), context(2, BOTH, (features(3),))
+        )
+        kinds = [result.result for result in answer.results]
+        self.assertEqual(kinds, [pdu.ACCEPTANCE, pdu.PROVIDER_REJECTION, pdu.NEGOTIATE_ACK])
+        self.assertIs(answer.added[0].syntax, NDR)
+        answer = ask(context(0, ECHO, ndr64), context(1, ECHO, ndr))
+        self.assertEqual(answer.results, (NO_SYNTAX, ACCEPTED))
+
     def test_sameIDTwice(self) -> None:
         """A context that is proposed twice in one PDU is accepted once."""
         answer = ask(context(4), context(4))

@@ -32,7 +32,7 @@ ATTACHING = 77
 #: Longer than a call-back may take to be attached.
 PATIENCE = 10.0
 
-REMOTESP = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {})
+REMOTESP = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
 
 
 class Endpoint:

@@ -58,6 +58,14 @@ def dissect(file, port):
     return [line.strip() for line in done.stdout.splitlines()]
 
 
+def look(lines, wanted):
+    """What is wanted is there, in that order, and nothing is malformed."""
+    found = iter(lines)
+    for line in wanted:
+        assert line in found, f"no {line!r} in its place among\n" + "\n".join(lines)
+    assert not [line for line in lines if "Malformed" in line]
+
+
 def test_dissectors(server, makeAgent, tmp_path):
     """Bind, ClientAttach, ClientRequest and ClientDetach are what tshark takes them for."""
     file = tmp_path / "tapsrv.pcapng"
@@ -81,7 +89,4 @@ def test_dissectors(server, makeAgent, tmp_path):
         "Operation: ClientRequest (1)",
         "Operation: ClientDetach (2)",
     ]
-    found = iter(lines)
-    for line in wanted:
-        assert line in found, f"no {line!r} in its place among\n" + "\n".join(lines)
-    assert not [line for line in lines if "Malformed" in line]
+    look(lines, wanted)

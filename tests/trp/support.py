@@ -146,6 +146,7 @@ class FakeCallback:
 
     CONTEXT = bytes(4) + b"remotesp context".ljust(16)
     littleEndian = True
+    transferSyntax = NDR
 
     def __init__(self) -> None:
         self.buffers: list[bytes] = []

@@ -104,6 +104,103 @@ class GoldenStubTests(TestCase):
         self.assertEqual(idl.encodeClientDetachReply(), named("ClientDetach response").stub)
 
 
+class NDR64StubTests(TestCase):
+    """
+    The stubs of NDR64, derived by hand from the IDL (6.1, 6.2) and [MS-RPCE] 2.2.5.
+
+    There max_count, offset and actual_count are 8 octets and align to 8, which in these methods is
+    all that differs: a long stays 4 and aligns to 4, a context handle's largest member is a long,
+    so that nothing comes behind its 20 octets, and neither arrays nor strings end with a gap.
+    """
+
+    CONTEXT = bytes(4) + bytes(range(16))
+
+    def holds(self, *parts: str) -> bytes:
+        return bytes.fromhex("".join(parts))
+
+    def test_clientAttach(self) -> None:
+        """Each string's counts align, and so does what comes behind a string."""
+        stub = self.holds(
+            "fdffffff 00000000",
+            "0200000000000000 0000000000000000 0200000000000000 75000000 00000000",
+            "0300000000000000 0000000000000000 0300000000000000 500043000000",
+        )
+        self.assertEqual(idl.encodeClientAttach(-3, "u", "PC", NDR64), stub)
+        self.assertEqual(
+            idl.decodeClientAttach(stub, 0, len(stub), True, NDR64),
+            idl.AttachRequest(-3, "u", "PC"),
+        )
+
+    def test_replies(self) -> None:
+        """The answers of the attaching methods are those of NDR: no gap behind the handle."""
+        stub = self.CONTEXT + self.holds("a569c3a5 48000080")
+        self.assertEqual(
+            idl.encodeClientAttachReply(self.CONTEXT, 0xA5C369A5, 0x80000048, NDR64), stub
+        )
+        self.assertEqual(
+            idl.decodeClientAttachReply(stub, 0, 28, True, NDR64),
+            idl.AttachReply(self.CONTEXT, 0x80000048, 0xA5C369A5),
+        )
+        stub = self.CONTEXT + self.holds("48000080")
+        self.assertEqual(idl.encodeRemoteSPAttachReply(self.CONTEXT, 0x80000048), stub)
+        self.assertEqual(
+            idl.decodeRemoteSPAttachReply(stub, 0, 24, True, NDR64),
+            idl.AttachReply(self.CONTEXT, 0x80000048),
+        )
+
+    def test_clientRequest(self) -> None:
+        """Behind the handle the counts align to 8, behind the octets the sizes to 4."""
+        stub = self.CONTEXT + self.holds(
+            "00000000 2000000000000000 0000000000000000 0500000000000000",
+            b"octet".hex(),
+            "000000 20000000 05000000",
+        )
+        self.assertEqual(idl.encodeClientRequest(self.CONTEXT, b"octet", 32, NDR64), stub)
+        context, start, used, needed = idl.decodeClientRequest(stub, 0, len(stub), True, NDR64)
+        self.assertEqual((context, start, used, needed), (self.CONTEXT, 48, 5, 32))
+        for end in range(len(stub)):
+            fault = self.assertRaises(Fault, idl.decodeClientRequest, stub, 0, end, True, NDR64)
+            self.assertEqual(fault.status, RPC_X_BAD_STUB_DATA)
+
+    def test_clientRequestReply(self) -> None:
+        """The answer begins with its counts; max_count stays lNeededSize."""
+        stub = self.holds(
+            "2000000000000000 0000000000000000 0500000000000000",
+            b"octet".hex(),
+            "000000 05000000",
+        )
+        self.assertEqual(idl.encodeClientRequestReply(b"octet", 32, NDR64), stub)
+        self.assertEqual(idl.decodeClientRequestReply(stub, 0, len(stub), True, NDR64), (24, 5))
+
+    def test_eventProc(self) -> None:
+        """RemoteSPEventProc, whose lSize comes once."""
+        stub = self.CONTEXT + self.holds(
+            "00000000 0500000000000000 0000000000000000 0500000000000000",
+            b"octet".hex(),
+            "000000 05000000",
+        )
+        self.assertEqual(idl.encodeRemoteSPEventProc(self.CONTEXT, b"octet", NDR64), stub)
+        self.assertEqual(
+            idl.decodeRemoteSPEventProc(stub, 0, len(stub), True, NDR64), (self.CONTEXT, 48, 5)
+        )
+
+    def test_contradictions(self) -> None:
+        """Counts that disagree, in their upper halves too, are refused as those of NDR are."""
+        tail = struct.pack("<4x4xII", 4, 4)
+        for counts in ((4, 1, 4), (3, 0, 4), (5, 0, 4), (4, 0, 3), (4, 1 << 32, 4)):
+            stub = self.CONTEXT + bytes(4) + struct.pack("<QQQ", *counts) + tail
+            fault = self.assertRaises(
+                Fault, idl.decodeClientRequest, stub, 0, len(stub), True, NDR64
+            )
+            self.assertEqual(fault.status, nca_s_fault_invalid_bound, counts)
+        for counts in ((1 << 32 | 4, 0, 4), (1 << 63, 0, 4), (1 << 40, 0, 1 << 33)):
+            stub = self.CONTEXT + bytes(4) + struct.pack("<QQQ", *counts) + tail
+            fault = self.assertRaises(
+                Fault, idl.decodeRemoteSPEventProc, stub, 0, len(stub), True, NDR64
+            )
+            self.assertEqual(fault.status, nca_s_fault_invalid_bound, counts)
+
+
 class RoundTripTests(TestCase):
     """What one side writes, the other reads, in both transfer syntaxes and at any offset."""
 
