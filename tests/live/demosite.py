@@ -12,6 +12,7 @@ from tests.live.packets import (
     CreateAgent,
     CreateAgentSession,
     Event,
+    GetAgentGroupList,
     GetGroupList,
     VarData,
 )
@@ -105,3 +106,19 @@ def sessionHandle(agent: Agent, hAgent: int, group: str = "Sales") -> int:
     (hAgentSession,) = struct.unpack("<I", payload(agent, event))
     assert hAgentSession != 0
     return hAgentSession
+
+
+def sessionForAGroup(agent: Agent) -> tuple[int, int, uuid.UUID]:
+    """
+    4.12: create an agent, ask for the groups he may join, create a session for one of them.
+
+    :returns: hAgent, hAgentSession and the group.
+    """
+    hAgent = agentHandle(agent)
+    mine = packets.groupList(getStruct(agent, GetAgentGroupList, 0))
+    assert "Sales" in mine
+    event = createSession(agent, hAgent, mine["Sales"], "1234")
+    assert event.Param2 == 0, hex(event.Param2)
+    (hAgentSession,) = struct.unpack("<I", payload(agent, event))
+    assert hAgentSession != 0
+    return hAgent, hAgentSession, mine["Sales"]

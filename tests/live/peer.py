@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import pytest
 
@@ -149,9 +150,7 @@ class RemoteSP(rpcrt.DCERPCServer):
         self._arrival = threading.Condition()
         self._context = struct.pack("<I", 0) + uuid.uuid4().bytes
         self._stub = b""
-        self.addCallbacks(
-            REMOTESP, str(self.port), {0: self._attach, 1: self._eventProc, 2: self._detach}
-        )
+        self.addCallbacks(REMOTESP, str(self.port), {})
         self._sock.listen(4)
         self.start()
 
@@ -229,17 +228,22 @@ class RemoteSP(rpcrt.DCERPCServer):
         first = None
         self._stub = b""
         while True:
-            header = self._exactly(16)
-            if header is None:
+            whole = self.receivePDU()
+            if whole is None:
                 return None
-            (length,) = struct.unpack_from("<H", header, 8)
-            rest = self._exactly(length - 16)
-            if rest is None:
-                return None
-            first = first or header + rest
-            self._stub += rest[8:]
-            if header[3] & rpcrt.PFC_LAST_FRAG:
+            first = first or whole
+            self._stub += whole[24:]
+            if whole[3] & rpcrt.PFC_LAST_FRAG:
                 return first
+
+    def receivePDU(self) -> bytes | None:
+        """The next PDU; None at the end of the connection."""
+        header = self._exactly(16)
+        if header is None:
+            return None
+        (length,) = struct.unpack_from("<H", header, 8)
+        rest = self._exactly(length - 16)
+        return None if rest is None else header + rest
 
     def _exactly(self, count: int) -> bytes | None:
         data = b""
@@ -254,14 +258,17 @@ class RemoteSP(rpcrt.DCERPCServer):
         header = rpcrt.MSRPCRequestHeader(data)
         if header["type"] != rpcrt.MSRPC_REQUEST:
             return super().processRequest(data)
-        callbacks = self._listenUUIDS[self._boundUUID]["CallBacks"]
         response = rpcrt.MSRPCRespHeader()
         response["call_id"] = header["call_id"]
         response["ctx_id"] = header["ctx_id"]
-        response["pduData"] = callbacks[header["op_num"]](self._stub)
+        response["pduData"] = self.perform(header["op_num"], self._stub)
         response["alloc_hint"] = len(response["pduData"])
         response["frag_len"] = len(response)
         return response
+
+    def perform(self, opnum: int, stub: bytes) -> bytes:
+        """Carry out an operation: the answer's stub."""
+        return [self._attach, self._eventProc, self._detach][opnum](stub)
 
     def _note(self, what: str) -> None:
         with self._arrival:
@@ -302,47 +309,89 @@ class RemoteSP(rpcrt.DCERPCServer):
         return bytes(20)
 
 
+class Client(Protocol):
+    """A client of an RPC runtime that is bound to tapsrv."""
+
+    def request(self, opnum: int, stub: bytes) -> bytes:
+        """Call an operation: the answer's stub."""
+
+    def disconnect(self) -> None:
+        """Close the connection."""
+
+
+class ImpacketClient:
+    """
+    impacket's client.
+
+    :param binding: where tapsrv is, as a string binding.
+    :param secure: called with impacket's DCERPC before anything is sent, to say who logs on.
+    """
+
+    def __init__(self, binding: str, secure: Callable[[Any], object] | None = None) -> None:
+        channel = transport.DCERPCTransportFactory(binding)
+        channel.set_connect_timeout(PATIENCE)
+        self.dce = rpcrt.DCERPC_v5(channel)
+        if secure is not None:
+            secure(self.dce)
+        self.dce.connect()
+        if binding.startswith("ncacn_ip_tcp:"):
+            channel.get_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self.dce.bind(impacketUUID.uuidtup_to_bin(TAPSRV))
+        except BaseException:
+            self.dce.disconnect()
+            raise
+
+    def request(self, opnum: int, stub: bytes) -> bytes:
+        self.dce.call(opnum, stub)
+        return self.dce.recv()
+
+    def disconnect(self) -> None:
+        self.dce.disconnect()
+
+
 class Agent:
     """
     An agent application: attaches, asks, and sees its events.
 
     :param port: tapsrv's TCP port on loopback.
-    :param endpoints: what pszMachine names; by default the agent's own `RemoteSP`.
+    :param endpoints: what pszMachine names; by default the agent's *remotesp*.
+    :param client: what carries the calls; by default impacket, which does not log on.
+    :param remotesp: where events come; by default one that asks the server for no credentials.
     """
 
     nextRequestID = 0x1000
 
-    def __init__(self, port: int, machine: str = "PEER", endpoints: str | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        machine: str = "PEER",
+        endpoints: str | None = None,
+        client: Client | None = None,
+        remotesp: RemoteSP | None = None,
+    ) -> None:
         self.port = port
-        self.remotesp = RemoteSP()
+        self.remotesp = remotesp or RemoteSP()
         self.machine = machine
         self.endpoints = endpoints or f'"ncacn_ip_tcp"{self.remotesp.port}"'
         self.context = b""
         self.hLineApp = 0
         self.hLine = 0
         self.InitContext = int.from_bytes(os.urandom(4), "little")
-        self.dce = self._bind()
+        self.client = client or ImpacketClient(f"ncacn_ip_tcp:127.0.0.1[{port}]")
 
-    def _bind(self):
-        channel = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{self.port}]")
-        channel.set_connect_timeout(PATIENCE)
-        dce = rpcrt.DCERPC_v5(channel)
-        dce.connect()
-        channel.get_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            dce.bind(impacketUUID.uuidtup_to_bin(TAPSRV))
-        except BaseException:
-            dce.disconnect()
-            raise
-        return dce
-
-    def secondConnection(self):
-        """Another connection with tapsrv, in an association group of its own."""
-        return self._bind()
+    @property
+    def dce(self):
+        """impacket's DCERPC, of an agent that has no other client."""
+        return self.client.dce
 
     @property
     def socket(self) -> socket.socket:
         return self.dce.get_rpc_transport().get_socket()
+
+    def _call(self, call, response):
+        """A call in impacket's NDR, by whatever client."""
+        return response(self.client.request(call.opnum, call.getData()))
 
     # The three methods of tapsrv.
 
@@ -352,7 +401,7 @@ class Agent:
         call["lProcessID"] = lProcessID
         call["pszDomainUser"] = pszDomainUser + "\0"
         call["pszMachine"] = self.machine + self.endpoints + "\0"
-        answer = self.dce.request(call, checkError=False)
+        answer = self._call(call, ClientAttachResponse)
         self.context = answer["pphContext"]
         return answer["phAsyncEventsEvent"], answer["ErrorCode"]
 
@@ -365,7 +414,7 @@ class Agent:
         call.fields["pBuffer"].needed = needed
         call["lNeededSize"] = needed
         call["plUsedSize"] = len(packet)
-        answer = self.dce.request(call, checkError=False)
+        answer = self._call(call, ClientRequestResponse)
         buffer = b"".join(answer["pBuffer"])
         assert len(buffer) == answer["plUsedSize"]
         return buffer
@@ -374,7 +423,7 @@ class Agent:
         """ClientDetach: the context handle as it comes back."""
         call = ClientDetach()
         call["pphContext"] = self.context
-        return self.dce.request(call, checkError=False)["pphContext"]
+        return self._call(call, ClientDetachResponse)["pphContext"]
 
     # Packets.
 
@@ -468,7 +517,7 @@ class Agent:
 
     def close(self) -> None:
         """Close all sockets, without ClientDetach."""
-        self.dce.disconnect()
+        self.client.disconnect()
         self.remotesp.close()
 
     def vanish(self) -> None:

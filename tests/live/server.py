@@ -35,11 +35,20 @@ class Server:
     :param directory: where its configuration, data and log lie; another server may follow there.
     :param arguments: further options of ``twistd tapiproxy``.
     :param config: the text of a TOML configuration.
+    :param port: a TCP port at which the configuration has it listen; by default it is told to
+        listen at one, and nowhere else.
     """
 
-    def __init__(self, directory: Path, *arguments: str, config: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *arguments: str,
+        config: str | None = None,
+        port: int | None = None,
+    ) -> None:
         self.directory = directory
-        self.port = freePort()
+        self._configured = port is not None
+        self.port = port or freePort()
         self.data = directory / "data"
         self.configFile = directory / "tapiproxy.toml"
         self.logFile = directory / f"log.{self.port}"
@@ -53,13 +62,13 @@ class Server:
 
     def command(self) -> list[str]:
         """The command line."""
+        listen = [] if self._configured else ["--listen", f"tcp:{self.port}:interface=127.0.0.1"]
         return [
             str(TWISTD),
             "-n",
             "--pidfile=",
             "tapiproxy",
-            "--listen",
-            f"tcp:{self.port}:interface=127.0.0.1",
+            *listen,
             "--data",
             str(self.data),
             *self.arguments,

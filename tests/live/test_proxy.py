@@ -15,6 +15,7 @@ from tests.live.demosite import (
     getStruct,
     groups,
     payload,
+    sessionForAGroup,
     sessionHandle,
 )
 from tests.live.packets import (
@@ -91,14 +92,9 @@ def test_proxyRequestAndResponse(application):
 
 def test_agentSessionForAGroup(application):
     """4.12: create an agent, ask for the groups he may join, create a session for one of them."""
-    hAgent = agentHandle(application)
-    mine = packets.groupList(getStruct(application, GetAgentGroupList, 0))
-    assert "Sales" in mine
-    event = createSession(application, hAgent, mine["Sales"], "1234")
-    assert event.Param2 == 0
-    (hAgentSession,) = struct.unpack("<I", payload(application, event))
+    hAgent, hAgentSession, Sales = sessionForAGroup(application)
     (entry,) = packets.sessionList(getStruct(application, GetAgentSessionList, hAgent))
-    assert entry == (hAgentSession, hAgent, mine["Sales"], 0)
+    assert entry == (hAgentSession, hAgent, Sales, 0)
 
 
 # The twelve requests of TAPI 2.2.

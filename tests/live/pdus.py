@@ -1,0 +1,256 @@
+"""
+PDUs of C706 12.6, and what pyspnego does to them: for peers whose RPC runtime is the tests' own.
+
+Written from C706 and [MS-RPCE] 2.2.2, on purpose without ``tapiproxy``: this is the second opinion
+on every signature.
+"""
+
+import struct
+from typing import NamedTuple, Self
+
+import pytest
+
+REASON = "pyspnego, the security provider that is not ours, is not installed"
+spnego = pytest.importorskip("spnego", reason=REASON)
+iov = pytest.importorskip("spnego.iov", reason=REASON)
+
+REQUEST = 0
+RESPONSE = 2
+FAULT = 3
+BIND = 11
+BIND_ACK = 12
+BIND_NAK = 13
+ALTER_CONTEXT = 14
+ALTER_CONTEXT_RESP = 15
+AUTH3 = 16
+
+FIRST_FRAG = 1
+LAST_FRAG = 2
+SUPPORT_HEADER_SIGN = 4
+WHOLE = FIRST_FRAG | LAST_FRAG
+
+CONNECT = 2
+PKT = 4
+PKT_INTEGRITY = 5
+PKT_PRIVACY = 6
+
+GSS_NEGOTIATE = 9
+WINNT = 10
+GSS_KERBEROS = 16
+
+#: The providers by the names that pyspnego has for them.
+PROTOCOLS = {GSS_NEGOTIATE: "negotiate", WINNT: "ntlm", GSS_KERBEROS: "kerberos"}
+
+#: NDR 2.0, as presentation contexts name it.
+NDR = bytes.fromhex("045d888aeb1cc9119fe808002b10486002000000")
+
+#: Octets of a fragment, both ways.
+FRAGMENT = 4280
+
+_common = struct.Struct("<BBBBIHHI")
+_trailer = struct.Struct("<BBBxI")
+
+#: Where the stub of a request or response begins.
+STUB = 24
+
+
+class Verifier(NamedTuple):
+    """A sec_trailer and its auth_value."""
+
+    auth_type: int
+    auth_level: int
+    auth_context_id: int
+    auth_value: bytes
+    auth_pad_length: int = 0
+
+    @property
+    def trailer(self) -> bytes:
+        return _trailer.pack(
+            self.auth_type, self.auth_level, self.auth_pad_length, self.auth_context_id
+        )
+
+
+class PDU(NamedTuple):
+    """One PDU; ``body`` is what lies between its common header and the verifier."""
+
+    PTYPE: int
+    pfc_flags: int
+    call_id: int
+    body: bytes
+    verifier: Verifier | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        major, minor, kind, flags, drep, length, authLength, call = _common.unpack_from(data)
+        assert (major, minor) == (5, 0)
+        assert length == len(data)
+        assert drep == 0x10, "little endian, as every client here"
+        if not authLength:
+            return cls(kind, flags, call, data[16:])
+        at = length - authLength - _trailer.size
+        assert at % 4 == 0, "sec_trailer is 4-aligned"
+        auth_type, auth_level, pad, contextID = _trailer.unpack_from(data, at)
+        verifier = Verifier(auth_type, auth_level, contextID, data[at + _trailer.size :], pad)
+        return cls(kind, flags, call, data[16:at], verifier)
+
+    def encode(self) -> bytes:
+        verifier = self.verifier
+        tail = verifier.trailer + verifier.auth_value if verifier else b""
+        return (
+            _common.pack(
+                5,
+                0,
+                self.PTYPE,
+                self.pfc_flags,
+                0x10,
+                16 + len(self.body) + len(tail),
+                len(verifier.auth_value) if verifier else 0,
+                self.call_id,
+            )
+            + self.body
+            + tail
+        )
+
+
+def cut(data: bytes) -> tuple[bytes | None, bytes]:
+    """The first PDU of a byte stream, None if it is not all there, and the rest."""
+    if len(data) < _common.size:
+        return None, data
+    length = _common.unpack_from(data)[5]
+    return (data[:length], data[length:]) if len(data) >= length else (None, data)
+
+
+def presentation(interface: bytes) -> bytes:
+    """The fixed part of a bind or alter_context with one presentation context."""
+    return struct.pack("<HHIBxxxHBx", FRAGMENT, FRAGMENT, 0, 1, 0, 1) + interface + NDR
+
+
+class Security:
+    """
+    One security context of pyspnego, in either role, and what it does to requests and responses.
+
+    :param context: of pyspnego; it speaks when it is complete.
+    :param tokenSize: octets of a signature at PKT and PKT_INTEGRITY, which pyspnego does not tell.
+    """
+
+    contextID = 0x7A
+
+    def __init__(self, context, authType: int, level: int, *, tokenSize: int = 16) -> None:
+        self.context = context
+        self.authType = authType
+        self.level = level
+        self.tokenSize = tokenSize
+        self.headerSigning = False
+
+    @property
+    def protects(self) -> bool:
+        return self.level >= PKT
+
+    def verifier(self, token: bytes, padding: int = 0) -> Verifier:
+        return Verifier(self.authType, self.level, self.contextID, token, padding)
+
+    def step(self, token: bytes) -> bytes:
+        """One leg."""
+        return self.context.step(token or None) or b""
+
+    def protect(self, pdu: PDU) -> bytes:
+        """A request or response that has no verifier, signed or sealed."""
+        size = self.context.query_message_sizes().header if self._seals else self.tokenSize
+        padding = -(len(pdu.body) - 8) % 16
+        whole = pdu._replace(
+            body=pdu.body + bytes(padding), verifier=self.verifier(bytes(size), padding)
+        ).encode()
+        head, data, trailer, _ = self._parts(whole, size)
+        if not self._seals:
+            token = self.context.sign(self._signed(head, data, trailer))
+        else:
+            kind = self._readOnly
+            sealed = self.context.wrap_iov(
+                [
+                    (kind, head),
+                    (iov.BufferType.data, data),
+                    (kind, trailer),
+                    iov.BufferType.header,
+                ]
+            ).buffers
+            data, token = sealed[1].data, sealed[3].data
+        assert len(token) == size
+        return head + data + trailer + token
+
+    def unprotect(self, whole: bytes) -> bytes:
+        """
+        The stub of a request or response.
+
+        :raises Exception: of pyspnego, if the signature is not that of the PDU.
+        """
+        verifier = PDU.parse(whole).verifier
+        assert verifier is not None, "no verifier"
+        found = (verifier.auth_type, verifier.auth_level, verifier.auth_context_id)
+        assert found == (self.authType, self.level, self.contextID)
+        head, data, trailer, token = self._parts(whole, len(verifier.auth_value))
+        if not self._seals:
+            self.context.verify(self._signed(head, data, trailer), token)
+        else:
+            kind = self._readOnly
+            data = (
+                self.context.unwrap_iov(
+                    [
+                        (kind, head),
+                        (iov.BufferType.data, data),
+                        (kind, trailer),
+                        (iov.BufferType.header, token),
+                    ]
+                )
+                .buffers[1]
+                .data
+            )
+        return data[: len(data) - verifier.auth_pad_length]
+
+    @property
+    def _seals(self) -> bool:
+        return self.level == PKT_PRIVACY
+
+    @property
+    def _readOnly(self):
+        # NTLM signs both; GSSAPI signs no header that is not "sign only".
+        return iov.BufferType.sign_only if self.headerSigning else iov.BufferType.data_readonly
+
+    def _signed(self, head: bytes, data: bytes, trailer: bytes) -> bytes:
+        # [MS-RPCE] 3.3.1.5.2.2; NTLM signs headers whether or not that was agreed on.
+        whole = self.headerSigning or self.context.negotiated_protocol == "ntlm"
+        return head + data + trailer if whole else data
+
+    @staticmethod
+    def _parts(whole: bytes, size: int) -> tuple[bytes, bytes, bytes, bytes]:
+        at = len(whole) - size - _trailer.size
+        return whole[:STUB], whole[STUB:at], whole[at:-size], whole[-size:]
+
+
+# What pyspnego is asked for: all that RPC needs, whatever the level.
+_WANTED = (
+    spnego.ContextReq.mutual_auth
+    | spnego.ContextReq.replay_detect
+    | spnego.ContextReq.sequence_detect
+    | spnego.ContextReq.integrity
+    | spnego.ContextReq.confidentiality
+)
+
+
+def initiator(authType: int, user: str, password: str, host: str = "localhost"):
+    """A client's context of pyspnego."""
+    protocol = PROTOCOLS[authType]
+    ntlm = authType == WINNT
+    return spnego.client(
+        user,
+        password,
+        hostname=host,
+        service="host",
+        protocol=protocol,
+        context_req=_WANTED if ntlm else _WANTED | spnego.ContextReq.dce_style,
+        options=getattr(spnego.NegotiateOptions, f"use_{protocol}"),
+    )
+
+
+def acceptor(authType: int):
+    """A server's context of pyspnego; NTLM's accounts are those of the file NTLM_USER_FILE."""
+    return spnego.server(protocol=PROTOCOLS[authType], context_req=_WANTED)

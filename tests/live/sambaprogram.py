@@ -1,0 +1,97 @@
+"""
+Samba's client of tapsrv, for ``/usr/bin/python3``, to which Debian's python3-samba belongs.
+
+It reads a JSON list from each line of stdin, and answers with one on stdout::
+
+    ["connect", BINDING, USER, DOMAIN, PASSWORD]    ["ok"]
+    ["request", OPNUM, STUB]                        ["ok", STUB]
+    ["disconnect"]                                  ["ok"]
+
+or ``["refused", STATUS, TEXT]``; stubs are hexadecimal.  Its arguments are options of smb.conf,
+``name=value``.
+"""
+
+import ctypes
+import json
+import mmap
+import sys
+import uuid
+
+from samba import NTSTATUSError, param
+from samba.credentials import DONT_USE_KERBEROS, Credentials
+from samba.dcerpc import mgmt
+
+TAPSRV = uuid.UUID("2F5F6520-CA46-1067-B319-00DD010662DA").bytes_le + b"\1\0\0\0"
+
+#: Seconds that it waits for the answer of a request.
+PATIENCE = 15
+
+PROT_READ_WRITE = 3
+
+
+def becomeTapsrv() -> None:
+    """
+    Let the bindings of one of Samba's interfaces bind to tapsrv.
+
+    Samba 4.17 authenticates for interfaces of its own only: ``base.ClientConnection`` takes any
+    UUID, and crashes where it is to log on.  So the table of *mgmt* is given tapsrv's UUID and
+    version, which lie behind its first pointer (``struct ndr_interface_table``).
+    """
+    with open("/proc/self/maps") as maps:
+        path = next(line.split()[-1] for line in maps if "libndr-samba-samba4" in line)
+    table = ctypes.c_char.in_dll(ctypes.CDLL(path), "ndr_table_mgmt")
+    place = ctypes.addressof(table) + ctypes.sizeof(ctypes.c_void_p)
+    known = uuid.UUID("afa8bd80-7d8a-11c9-bef4-08002b102989").bytes_le
+    assert ctypes.string_at(place, len(known)) == known, "another layout than Samba 4.17 has"
+    page = ctypes.c_void_p(place & -mmap.PAGESIZE)
+    assert ctypes.CDLL(None).mprotect(page, 2 * mmap.PAGESIZE, PROT_READ_WRITE) == 0
+    ctypes.memmove(place, TAPSRV, len(TAPSRV))
+
+
+def configuration(options: list[str]) -> param.LoadParm:
+    lp = param.LoadParm()
+    for option in options:
+        lp.set(*option.split("=", 1))
+    return lp
+
+
+class Client:
+    """One connection at a time."""
+
+    def __init__(self, lp: param.LoadParm) -> None:
+        self._lp = lp
+        self._connection = None
+
+    def connect(self, binding: str, user: str, domain: str, password: str) -> list[str]:
+        credentials = Credentials()
+        credentials.guess(self._lp)
+        credentials.set_username(user)
+        credentials.set_domain(domain)
+        credentials.set_password(password)
+        credentials.set_kerberos_state(DONT_USE_KERBEROS)
+        self._connection = mgmt.mgmt(binding, self._lp, credentials)
+        self._connection.request_timeout = PATIENCE
+        return []
+
+    def request(self, opnum: int, stub: str) -> list[str]:
+        return [self._connection.request(opnum, bytes.fromhex(stub)).hex()]
+
+    def disconnect(self) -> list[str]:
+        self._connection = None
+        return []
+
+
+def main() -> None:
+    becomeTapsrv()
+    client = Client(configuration(sys.argv[1:]))
+    for line in sys.stdin:
+        method, *arguments = json.loads(line)
+        try:
+            answer = ["ok", *getattr(client, method)(*arguments)]
+        except NTSTATUSError as error:
+            answer = ["refused", *error.args]
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
