@@ -192,18 +192,41 @@ class Reader:
         extent = self._varying(2)
         if extent.length > limit:
             raise Fault(nca_s_fault_invalid_bound)
-        text = self._text(extent)
-        # Exactly one terminator, at the end: with another inside, two readers see two strings.
-        if text.find("\0") != len(text) - 1 or not text:
-            raise Fault(RPC_X_BAD_STUB_DATA)
-        return text[:-1]
+        return _unterminated(self._text(extent))
+
+    def utf8String(self, limit: int) -> str:
+        """
+        A conformant varying string in UTF-8, as Samba has it, without its terminator.
+
+        :param limit: octets it may have, terminator included.
+        """
+        extent = self._varying(1)
+        if extent.length > limit:
+            raise Fault(nca_s_fault_invalid_bound)
+        octets = self._data[extent.start : extent.start + extent.length]
+        return _unterminated(_decoded(octets, "utf-8"))
+
+    def rest(self) -> bytes:
+        """What lies behind all that was read."""
+        return self._data[self._position : self._end]
 
     def _text(self, extent: Extent) -> str:
         octets = self._data[extent.start : extent.start + 2 * extent.length]
-        try:
-            return octets.decode(_WIDE[self._littleEndian])
-        except UnicodeDecodeError:
-            raise Fault(RPC_X_BAD_STUB_DATA) from None
+        return _decoded(octets, _WIDE[self._littleEndian])
+
+
+def _decoded(octets: bytes, encoding: str) -> str:
+    try:
+        return octets.decode(encoding)
+    except UnicodeDecodeError:
+        raise Fault(RPC_X_BAD_STUB_DATA) from None
+
+
+def _unterminated(text: str) -> str:
+    # Exactly one terminator, at the end: with another inside, two readers see two strings.
+    if text.find("\0") != len(text) - 1 or not text:
+        raise Fault(RPC_X_BAD_STUB_DATA)
+    return text[:-1]
 
 
 class Writer:

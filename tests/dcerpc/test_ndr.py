@@ -219,3 +219,18 @@ class Contradictions(TestCase):
             count = len(text) // 2
             read = reader(struct.pack("<III", count, 0, count) + text)
             self.assertEqual(self.assertRaises(Fault, read.wideString, 8).status, status)
+
+    def test_utf8Text(self) -> None:
+        """Text of octets keeps the same rules, and what lies behind it is told."""
+        read = reader(struct.pack("<III", 5, 0, 4) + "aä\0".encode() + b"rest")
+        self.assertEqual(read.utf8String(4), "aä")
+        self.assertEqual(read.rest(), b"rest")
+        for text, status in (
+            (b"a", RPC_X_BAD_STUB_DATA),
+            (b"", RPC_X_BAD_STUB_DATA),
+            (b"a\0b\0", RPC_X_BAD_STUB_DATA),
+            (b"\xe4\0", RPC_X_BAD_STUB_DATA),
+            (b"abcd\0", nca_s_fault_invalid_bound),
+        ):
+            read = reader(struct.pack("<III", len(text), 0, len(text)) + text)
+            self.assertEqual(self.assertRaises(Fault, read.utf8String, 4).status, status)
