@@ -17,13 +17,7 @@ from attrs import field, frozen
 from tapiproxy import configkeys as kinds
 from tapiproxy import defaults, verify
 from tapiproxy.configkeys import ConfigurationError, Key, Limit, Place, checked, given
-from tapiproxy.dcerpc.interface import (
-    RPC_C_AUTHN_LEVEL_CONNECT,
-    RPC_C_AUTHN_LEVEL_NONE,
-    RPC_C_AUTHN_LEVEL_PKT,
-    RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
-    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
-)
+from tapiproxy.dcerpc.authnames import LEVELS
 
 __all__ = [
     "AuthenticationTable",
@@ -255,8 +249,8 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
 
 
 def _level(value: Any) -> int:
-    if isinstance(value, str) and value in _LEVELS:
-        return _LEVELS[value]
+    if isinstance(value, str) and value in LEVELS:
+        return LEVELS[value]
     raise ValueError
 
 
@@ -343,15 +337,6 @@ _seconds = kinds.numberOf(Limit(default=5.0, least=0.1, most=_LONGEST_DEADLINE))
 
 _ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
 
-#: The levels of [MS-RPCE] 2.2.1.1.8 that a client can have.
-_LEVELS = {
-    "none": RPC_C_AUTHN_LEVEL_NONE,
-    "connect": RPC_C_AUTHN_LEVEL_CONNECT,
-    "packet": RPC_C_AUTHN_LEVEL_PKT,
-    "integrity": RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
-    "privacy": RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
-}
-
 # What each table may have.  A server without a configuration is the defaults of the first: one line
 # of one address, and the built-in ACD, which without agents of its own is a small demo site.
 
@@ -381,7 +366,7 @@ _ROOT = (
 
 _LISTENER = (
     Key("endpoint", kinds.text, _ENDPOINT_WORDS, None),
-    Key("minimum_level", _level, f"one of {', '.join(_LEVELS)}", None),
+    Key("minimum_level", _level, f"one of {', '.join(LEVELS)}", None),
 )
 
 _AUTHENTICATION = (

@@ -38,7 +38,7 @@ from tapiproxy.dcerpc.negotiation import (
     fragmentSize,
     negotiate,
 )
-from tapiproxy.dcerpc.securitycontexts import SecurityContexts, Unestablished
+from tapiproxy.dcerpc.securitycontexts import AuthContext, SecurityContexts, Unestablished
 
 MAX_PENDING_CALLS = 32
 """Calls of one association that wait for their answer; more are told that the server is busy."""
@@ -63,6 +63,12 @@ class Owner(Connection, Protocol):
 
     def operationFailed(self, call: Call) -> None:
         """An operation raised something that is no Fault; the exception is being handled."""
+
+    def logonFailed(self, verifier: pdu.AuthVerifier, failure: AuthenticationFailed) -> None:
+        """A leg of a handshake was refused: log why."""
+
+    def callRefused(self, security: AuthContext | None) -> None:
+        """The endpoint does not permit a call under its security context: log what it wants."""
 
 
 class State(Enum):
@@ -390,6 +396,7 @@ class ServerAssociation:
         if presentation is None:
             self._fault(partial.callID, nca_s_unk_if, flags=DNE)
         elif not self._endpoint.permits(presentation, partial.security):
+            self.connection.callRefused(partial.security)
             self._fault(partial.callID, ERROR_ACCESS_DENIED, flags=DNE, contextID=partial.contextID)
         elif len(self._pending) >= MAX_PENDING_CALLS:
             self._fault(
@@ -474,7 +481,8 @@ class ServerAssociation:
             self._state = State.BOUND
             self._acknowledge(pdu.BindAck, bind, flags, negotiated, verifier)
 
-        def refuse(failure: AuthenticationFailed) -> None:
+        def refuse(failure: AuthenticationFailed, leg: pdu.AuthVerifier) -> None:
+            self.connection.logonFailed(leg, failure)
             self._nak(header.call_id, failure.reason)
 
         self.security.accept(bind.auth_verifier, proceed, refuse)
@@ -501,7 +509,8 @@ class ServerAssociation:
         def proceed(verifier: pdu.AuthVerifier | None) -> None:
             self._acknowledge(pdu.AlterContextResp, alter, flags, negotiated, verifier)
 
-        def refuse(failure: AuthenticationFailed) -> None:
+        def refuse(failure: AuthenticationFailed, leg: pdu.AuthVerifier) -> None:
+            self.connection.logonFailed(leg, failure)
             self._break(header.call_id, failure.status, flags=DNE)
 
         self.security.accept(verifier, proceed, refuse)
@@ -540,7 +549,7 @@ class ServerAssociation:
         except pdu.PDUError:
             self._break(header.call_id, nca_s_fault_remote_no_memory, flags=DNE)
             return
-        if not self.security.acceptLast(verifier):
+        if not self.security.acceptLast(verifier, self.connection.logonFailed):
             self._break(header.call_id, nca_s_proto_error, flags=DNE)
 
     def _resume(self) -> None:

@@ -71,14 +71,27 @@ class AuthenticationFailed(Exception):
     """
     A security context that was not established: raised by security providers.
 
+    :param detail: for the administrator; no peer is told.
     :ivar reason: what a bind_nak says (C706 12.6.3.1, [MS-RPCE] 2.2.2.5).
     :ivar status: what a fault PDU says in answer to alter_context.
+    :ivar user: who the peer claims to be, as far as that is known; its own text.
+    :ivar logged: whether the provider, or whom it asked, has had it logged.
     """
 
-    def __init__(self, detail: str, *, reason: int, status: int = ERROR_ACCESS_DENIED) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        reason: int,
+        status: int = ERROR_ACCESS_DENIED,
+        user: str = "",
+        logged: bool = False,
+    ) -> None:
         super().__init__(detail)
         self.reason = reason
         self.status = status
+        self.user = user
+        self.logged = logged
 
 
 class Caller(Protocol):
@@ -103,6 +116,10 @@ class Connection(Caller, Protocol):
     @property
     def peer(self) -> Any:
         """The client's address, as ``transport.getPeer()`` gives it."""
+
+    @property
+    def mechanism(self) -> str:
+        """By what the client has logged on, in words for the log; empty if it has not."""
 
     @property
     def group(self) -> AssociationGroup:

@@ -239,9 +239,14 @@ class NTLMAcceptor(NTLMContext):
                 return
             if negotiation is None:
                 raise MessageError("one message too many")
-            self._authenticate(token, AuthenticateMessage.decode(token), negotiation, done)
+            message = AuthenticateMessage.decode(token)
         except MessageError as error:
             done(_refused(str(error)))
+            return
+        try:
+            self._authenticate(token, message, negotiation, done)
+        except MessageError as error:
+            done(_refused(str(error), message))
 
     def _authenticate(
         self,
@@ -262,12 +267,12 @@ class NTLMAcceptor(NTLMContext):
 
         def verified(outcome: Verified | None) -> None:
             if outcome is None:
-                done(_refused("logon failure"))
+                done(_refused("logon failure", message, logged=bool(message.UserName)))
                 return
             try:
                 self._establish(token, message, negotiation, flags, outcome)
             except MessageError as error:
-                done(_refused(str(error)))
+                done(_refused(str(error), message))
                 return
             done(b"")
 
@@ -328,5 +333,18 @@ class NTLMAcceptor(NTLMContext):
         self.complete = True
 
 
-def _refused(detail: str) -> AuthenticationFailed:
-    return AuthenticationFailed(detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
+def _refused(
+    detail: str, message: AuthenticateMessage | None = None, *, logged: bool = False
+) -> AuthenticationFailed:
+    """
+    Refuse.
+
+    :param message: of whom, once he has named himself.
+    :param logged: the accounts were asked, and log what they refuse.
+    """
+    user = ""
+    if message is not None and message.UserName:
+        user = f"{message.DomainName}\\{message.UserName}"
+    return AuthenticationFailed(
+        detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED, user=user, logged=logged
+    )

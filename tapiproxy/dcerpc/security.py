@@ -69,6 +69,8 @@ class ISecurityContext(Interface):
 class IAuthenticationService(Interface):
     """What one endpoint of a server accepts from its clients."""
 
+    minimumLevel: int = Attribute("The lowest level that *permits* permits; for the log.")
+
     def newContext(authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """
         Begin a context as its acceptor.
@@ -92,6 +94,8 @@ class IAuthenticationService(Interface):
 @implementer(IAuthenticationService)
 class NoAuthentication:
     """Refuses every provider and permits every call: for endpoints that others guard."""
+
+    minimumLevel = interface.RPC_C_AUTHN_LEVEL_NONE
 
     def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """Refuse: no provider is known."""

@@ -121,13 +121,14 @@ class SecurityContexts:
         self,
         verifier: pdu.AuthVerifier | None,
         proceed: Callable[[pdu.AuthVerifier | None], object],
-        refuse: Callable[[AuthenticationFailed], object],
+        refuse: Callable[[AuthenticationFailed, pdu.AuthVerifier], object],
     ) -> None:
         """
         Take the leg that a bind or an alter_context carries, if it does.
 
         :param proceed: called with the verifier for the answer, now or later.
-        :param refuse: called instead, if the leg does not fit or the provider refuses.
+        :param refuse: called instead, if the leg does not fit or the provider refuses; with the
+            leg as well.
         """
         if verifier is None:
             proceed(None)
@@ -135,13 +136,13 @@ class SecurityContexts:
         try:
             security = self._leg(verifier)
         except AuthenticationFailed as failure:
-            refuse(failure)
+            refuse(failure, verifier)
             return
 
         def stepped(outcome: bytes | AuthenticationFailed) -> None:
             if isinstance(outcome, AuthenticationFailed):
                 security.failed = True
-                refuse(outcome)
+                refuse(outcome, verifier)
                 return
             # Also without a token: MS-RPC servers answer the last leg with a bare sec_trailer.
             proceed(
@@ -152,24 +153,36 @@ class SecurityContexts:
 
         self._step(security, verifier.auth_value, stepped)
 
-    def acceptLast(self, verifier: pdu.AuthVerifier | None) -> bool:
+    def acceptLast(
+        self,
+        verifier: pdu.AuthVerifier | None,
+        failed: Callable[[pdu.AuthVerifier, AuthenticationFailed], object],
+    ) -> bool:
         """
         Take the leg of an auth3, whose failure makes the context a failed one.
 
+        :param failed: called with why that is so, now or later.
         :returns: whether there was something for it to continue.
         """
         security = None if verifier is None else self._contexts.get(verifier.auth_context_id)
         if verifier is None or security is None or security.context.complete:
             return False
         context = security.context
+        if security.failed:
+            return True
         if (context.authType, context.authLevel) != (verifier.auth_type, verifier.auth_level):
             security.failed = True
-        if security.failed:
+            failed(verifier, _notSpecified("a last leg of another provider or level"))
             return True
 
         def stepped(outcome: bytes | AuthenticationFailed) -> None:
-            # A token in return cannot be sent, so that the handshake cannot go on.
-            security.failed = bool(outcome)
+            if isinstance(outcome, AuthenticationFailed):
+                security.failed = True
+                failed(verifier, outcome)
+            elif outcome:
+                # A token in return cannot be sent, so that the handshake cannot go on.
+                security.failed = True
+                failed(verifier, _notSpecified("a last leg that wants an answer"))
 
         self._step(security, verifier.auth_value, stepped)
         return True
@@ -250,7 +263,7 @@ class SecurityContexts:
         if security is not None:
             context = security.context
             if context.complete or security.failed or context.authLevel != verifier.auth_level:
-                raise AuthenticationFailed("a leg too many", reason=pdu.NAK_REASON_NOT_SPECIFIED)
+                raise _notSpecified("a leg too many, or of another level")
             if context.authType != verifier.auth_type:
                 raise AuthenticationFailed(
                     "a leg of another provider",
@@ -259,7 +272,7 @@ class SecurityContexts:
                 )
             return security
         if not RPC_C_AUTHN_LEVEL_CONNECT <= verifier.auth_level <= RPC_C_AUTHN_LEVEL_PKT_PRIVACY:
-            raise AuthenticationFailed("no such level", reason=pdu.NAK_REASON_NOT_SPECIFIED)
+            raise _notSpecified("no such level")
         if len(self._contexts) >= MAX_SECURITY_CONTEXTS:
             raise AuthenticationFailed(
                 "too many security contexts",
@@ -291,3 +304,7 @@ class SecurityContexts:
             self._resume()
 
         security.context.step(token, done)
+
+
+def _notSpecified(detail: str) -> AuthenticationFailed:
+    return AuthenticationFailed(detail, reason=pdu.NAK_REASON_NOT_SPECIFIED)

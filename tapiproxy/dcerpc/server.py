@@ -19,15 +19,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapiproxy.dcerpc.association import ServerAssociation
+from tapiproxy.dcerpc.authnames import levelName, mechanismName, providerName
 from tapiproxy.dcerpc.call import Call
 from tapiproxy.dcerpc.contexthandles import AssociationGroup
 from tapiproxy.dcerpc.directsend import DirectSender
 from tapiproxy.dcerpc.endpoint import Endpoint
-from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.interface import AuthenticationFailed, Interface
 from tapiproxy.dcerpc.keepalive import setKeepAlive
 from tapiproxy.dcerpc.logshare import LogShare
 from tapiproxy.dcerpc.management import Statistics
+from tapiproxy.dcerpc.pdu import AuthVerifier
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
+from tapiproxy.dcerpc.securitycontexts import AuthContext, levelOf
 
 
 @attrs.frozen(kw_only=True)
@@ -141,6 +144,12 @@ class ServerProtocol(Protocol):
         """The level of the security context of its bind."""
         return self.association.security.authLevel
 
+    @property
+    def mechanism(self) -> str:
+        """By what the client has logged on: the security context of its bind."""
+        security = self.association.security.default
+        return mechanismName(None if security is None else security.context)
+
     def afterSent(self, f: Callable[[], object]) -> None:
         """Call *f* once when all that this connection was asked to send is in the kernel."""
         self._afterSent.append(f)
@@ -188,6 +197,37 @@ class ServerProtocol(Protocol):
         self._nextTurn = None
         if not self._lost:
             self.dataReceived(b"")
+
+    def logonFailed(self, verifier: AuthVerifier, failure: AuthenticationFailed) -> None:
+        """Log why a logon was refused, unless who refused it has said so."""
+        if failure.logged:
+            return
+        unsaid = self._factory.logShare.take(("logon", peerKey(self.peer)))
+        if unsaid is not None:
+            self._log.warn(
+                "logon of {peer} by {provider} at level {authLevel} refused: "
+                "{reason}{user}{unsaid}",
+                peer=self.peer,
+                provider=providerName(verifier.auth_type),
+                authLevel=levelName(verifier.auth_level),
+                reason=str(failure),
+                user=f", user {failure.user!r}" if failure.user else "",
+                unsaid=unsaid,
+            )
+
+    def callRefused(self, security: AuthContext | None) -> None:
+        """Log what a call lacks."""
+        unsaid = self._factory.logShare.take(("level", peerKey(self.peer)))
+        if unsaid is not None:
+            self._log.warn(
+                "calls of {peer} refused: {logon} is level {authLevel}, and the listener's "
+                "minimum_level is {wanted}{unsaid}",
+                peer=self.peer,
+                logon=mechanismName(security.context) if security else "no logon",
+                authLevel=levelName(levelOf(security)),
+                wanted=levelName(self._factory.endpoint.authentication.minimumLevel),
+                unsaid=unsaid,
+            )
 
     def operationFailed(self, call: Call) -> None:
         """Log what an operation raised."""

@@ -7,11 +7,13 @@ import attrs
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.association import ServerAssociation
+from tapiproxy.dcerpc.authnames import mechanismName
 from tapiproxy.dcerpc.call import Call
 from tapiproxy.dcerpc.endpoint import Endpoint
-from tapiproxy.dcerpc.interface import Fault, Interface
+from tapiproxy.dcerpc.interface import AuthenticationFailed, Fault, Interface
 from tapiproxy.dcerpc.ndr import NDR
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
+from tapiproxy.dcerpc.securitycontexts import AuthContext, levelOf
 from tests.dcerpc.pdus import ECHO, split
 
 ACCEPTED = pdu.ContextResult(pdu.ACCEPTANCE, 0, NDR.syntaxID)
@@ -38,6 +40,8 @@ class Conversation:
         self.calls: list[Call] = []
         self.stubs: list[bytes] = []
         self.failures = 0
+        self.refusedLogons: list[tuple[int, int, str, str]] = []
+        self.refusedCalls: list[int] = []
         self.flushed = 0
         self.resumed = 0
         interface = Interface(
@@ -97,6 +101,12 @@ class Conversation:
         """At which level."""
         return self.association.security.authLevel
 
+    @property
+    def mechanism(self) -> str:
+        """By what."""
+        security = self.association.security.default
+        return mechanismName(None if security is None else security.context)
+
     def afterSent(self, f: Callable[[], object]) -> None:
         """Nothing is sent here."""
 
@@ -122,6 +132,16 @@ class Conversation:
     def operationFailed(self, call: Call) -> None:
         """Count."""
         self.failures += 1
+
+    def logonFailed(self, verifier: pdu.AuthVerifier, failure: AuthenticationFailed) -> None:
+        """Keep provider, level, reason and user."""
+        self.refusedLogons.append(
+            (verifier.auth_type, verifier.auth_level, str(failure), failure.user)
+        )
+
+    def callRefused(self, security: AuthContext | None) -> None:
+        """Keep the level."""
+        self.refusedCalls.append(levelOf(security))
 
     # Operations
 

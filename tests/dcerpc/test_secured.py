@@ -163,6 +163,91 @@ class Established(TestCase):
         self.assertEqual(secured.unprotect(conversation.association.takeOutput()), b"stub")
 
 
+class Told(TestCase):
+    """What the connection is told about refusals, so that an administrator reads why."""
+
+    def told(self, conversation: Conversation) -> list[tuple[int, int, str, str]]:
+        return conversation.refusedLogons
+
+    def test_unknownProvider(self) -> None:
+        """Of which provider there is none."""
+        conversation = Conversation(service())
+        conversation.raw(bind(verifier=pdu.AuthVerifier(16, 6, 1, b"token")))
+        (told,) = self.told(conversation)
+        self.assertEqual(told, (16, 6, "no security provider 16 here", ""))
+
+    def test_noToken(self) -> None:
+        """What the provider has against the first leg."""
+        for authType in (9, 10):
+            conversation = Conversation(service())
+            conversation.raw(bind(verifier=pdu.AuthVerifier(authType, 6, 1, b"x")))
+            ((provider, level, reason, user),) = self.told(conversation)
+            self.assertEqual((provider, level, user), (authType, 6, ""))
+            self.assertTrue(reason)
+
+    def test_user(self) -> None:
+        """Who was refused, once he has named himself: in an auth3 as in an alter_context."""
+        who = account(ntHash=bytes(16))
+        for make in (ntlmInitiator, spnegoInitiator):
+            conversation = Conversation(service())
+            secured = Secured(make(6, who))
+            answer = conversation.raw(bind(verifier=secured.begin()))
+            last = secured.goOn(answer)
+            conversation.raw(auth3(last) if make is ntlmInitiator else alter(verifier=last))
+            ((_, _, reason, user),) = self.told(conversation)
+            self.assertEqual((reason, user), ("logon failure", "DOM\\alice"))
+
+    def test_weakFlags(self) -> None:
+        """What is wrong with a logon that no account is asked about."""
+        conversation = Conversation(service())
+        secured = Secured(ntlmInitiator(2))
+        answer = conversation.raw(bind(verifier=attrs.evolve(secured.begin(), auth_level=6)))
+        token = bytearray(secured.goOn(answer).auth_value)
+        token[60:64] = bytes(4)
+        last = pdu.AuthVerifier(10, 6, 1, bytes(token))
+        conversation.raw(auth3(last))
+        ((_, _, reason, user),) = self.told(conversation)
+        self.assertIn("too weak for level 6", reason)
+        self.assertTrue(user.endswith("alice"))
+
+    def test_lastLegOfAnother(self) -> None:
+        """An auth3 of another level, and one whose token wants an answer."""
+        for make, level, word in ((ntlmInitiator, 5, "or level"), (spnegoInitiator, 6, "answer")):
+            conversation = Conversation(service())
+            secured = Secured(make(6))
+            answer = conversation.raw(bind(verifier=secured.begin()))
+            conversation.raw(auth3(attrs.evolve(secured.goOn(answer), auth_level=level)))
+            ((_, _, reason, _),) = self.told(conversation)
+            self.assertIn(word, reason)
+
+    def test_nothing(self) -> None:
+        """A logon that succeeds and calls that are permitted are not told."""
+        for make in MAKERS:
+            conversation = Conversation(service(minimum=6))
+            secured = Secured(make(6))
+            logOn(conversation, secured)
+            conversation.raw(secured.protect(request(b"stub")))
+            self.assertEqual((self.told(conversation), conversation.refusedCalls), ([], []))
+
+    def test_calls(self) -> None:
+        """The level of each call that is refused for it; none where nobody has logged on."""
+        conversation = Conversation(service(minimum=6))
+        conversation.raw(bind(), request(b"stub"))
+        secured = Secured(ntlmInitiator(5))
+        answer = conversation.raw(alter(verifier=secured.begin()))
+        conversation.raw(auth3(secured.goOn(answer)))
+        conversation.raw(secured.protect(request(b"stub")))
+        self.assertEqual(conversation.refusedCalls, [1, 5])
+
+    def test_mechanism(self) -> None:
+        """By what a client has logged on."""
+        for make, words in ((ntlmInitiator, "NTLM"), (spnegoInitiator, "Negotiate (NTLM)")):
+            conversation = Conversation(service())
+            self.assertEqual(conversation.mechanism, "")
+            logOn(conversation, Secured(make(6)))
+            self.assertEqual(conversation.mechanism, words)
+
+
 class Refused(TestCase):
     def test_wrongPassword(self) -> None:
         """A failed logon is told where it can be: after auth3 to the first request."""

@@ -15,11 +15,13 @@ from zope.interface.verify import verifyObject
 from tapiproxy.dcerpc import keepalive, pdu
 from tapiproxy.dcerpc.association import MAX_PDUS_PER_TURN, ServerAssociation
 from tapiproxy.dcerpc.directsend import MAX_OUTPUT
+from tapiproxy.dcerpc.interface import AuthenticationFailed
 from tapiproxy.dcerpc.logshare import SECONDS
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 from tapiproxy.dcerpc.server import Limits, ServerFactory, ServerProtocol, peerKey
 from tests.dcerpc.pdus import bind, request, split
 from tests.dcerpc.support import Calls
+from tests.dcerpc.toysecurity import ToyService
 
 HERE = IPv4Address("TCP", "127.0.0.1", 135)
 LIMITS = Limits(connections=4, connectionsPerAddress=2, handshake=10, idle=60, stalled=30)
@@ -484,6 +486,51 @@ class LimitTests(ServerTests):
             self.lose(protocol)
         self.connect("10.0.0.2").abort("broken")
         self.assertEqual(len(self.logged("ended: broken")), 2)
+
+    def test_refusedLogons(self) -> None:
+        """Why a logon is refused is one line a minute for each address, with what it came with."""
+        verifier = pdu.AuthVerifier(16, 6, 1, b"token")
+        for _ in range(5):
+            protocol = self.connect()
+            protocol.dataReceived(bind(verifier=verifier))
+            self.lose(protocol)
+        (line,) = self.logged("logon of")
+        self.assertIn("10.0.0.1", line)
+        self.assertIn("by Kerberos at level privacy refused: no security provider 16 here", line)
+        self.connect("10.0.0.2").dataReceived(bind(verifier=verifier))
+        self.assertEqual(len(self.logged("logon of")), 2)
+
+    def test_refusedUser(self) -> None:
+        """The user's name is the client's own text, and looks like that."""
+        verifier = pdu.AuthVerifier(10, 99, 1, b"")
+        failure = AuthenticationFailed("the MIC is wrong", reason=8, user="DOM\\al\nice {peer}")
+        self.connect().logonFailed(verifier, failure)
+        (line,) = self.logged("logon of")
+        self.assertIn("by NTLM at level 99 refused: the MIC is wrong, user 'DOM", line)
+        self.assertIn("al\\nice {peer}'", line)
+
+    def test_loggedAlready(self) -> None:
+        """What the accounts have said is not said again, and takes nobody's share."""
+        verifier = pdu.AuthVerifier(10, 6, 1, b"")
+        protocol = self.connect()
+        failure = AuthenticationFailed("logon failure", reason=8, user="u", logged=True)
+        protocol.logonFailed(verifier, failure)
+        self.assertEqual(self.logged("logon of"), [])
+        protocol.logonFailed(verifier, AuthenticationFailed("something else", reason=8))
+        self.assertEqual(len(self.logged("something else")), 1)
+
+    def test_refusedCalls(self) -> None:
+        """What a call lacks is one line a minute: what it came with, what is wanted, which key."""
+        service = ToyService(minimum=6)
+        self.factory = ServerFactory(self.clock, [self.calls.interface], service, LIMITS)
+        for _ in range(5):
+            protocol = self.connect()
+            protocol.dataReceived(bind() + request())
+            (_, answer) = protocol.transport.answers()
+            self.assertEqual(answer.status, 5)
+            self.lose(protocol)
+        (line,) = self.logged("calls of")
+        self.assertIn("no logon is level none, and the listener's minimum_level is privacy", line)
 
     def logged(self, words: str) -> list[str]:
         lines = [eventAsText(event) for event in self.log]

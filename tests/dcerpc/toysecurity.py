@@ -111,7 +111,7 @@ class ToyService:
     """
 
     def __init__(self, minimum: int = 0) -> None:
-        self.minimum = minimum
+        self.minimum = self.minimumLevel = minimum
         self.contexts: list[ToyContext] = []
         self.answers: list[Callable[[], object]] = []
 

@@ -27,6 +27,7 @@ from tapiproxy.dcerpc.security import (
     ISecurityContext,
     NoAuthentication,
 )
+from tapiproxy.dcerpc.securitycontexts import AuthContext
 from tests.dcerpc.vectors import load
 from tests.fuzz.cost import Cost
 from tests.fuzz.mutation import pieces
@@ -47,6 +48,7 @@ class Owner:
     peer = "fuzz"
     principal = None
     authLevel = 1
+    mechanism = ""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.pending: list[Call] = []
@@ -76,6 +78,13 @@ class Owner:
 
     def operationFailed(self, call: Call) -> None:
         raise AssertionError("an operation of the target failed")
+
+    def logonFailed(self, verifier: pdu.AuthVerifier, failure: AuthenticationFailed) -> None:
+        """Many do."""
+
+    def callRefused(self, security: AuthContext | None) -> None:
+        """This endpoint permits all."""
+        raise AssertionError("an endpoint that permits all has refused")
 
     def receive(self, data: bytes) -> None:
         self.association.receiveData(data)
