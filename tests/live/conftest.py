@@ -6,6 +6,7 @@ They block, take real time on loopback, and clean up after themselves even when 
 
 import pytest
 
+from tests.live import domaincontroller
 from tests.live import kdc as realms
 from tests.live import smbd as samba
 from tests.live.server import Server
@@ -48,6 +49,16 @@ def kdc(tmp_path_factory):
         pytest.skip(reason)
     with realms.realm(tmp_path_factory.mktemp("kdc")) as kdc:
         yield kdc
+
+
+@pytest.fixture(scope="session")
+def domainController():
+    """A domain with its controller and winbind, for all tests; skips where it cannot be."""
+    reason = domaincontroller.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with domaincontroller.running() as controller:
+        yield controller
 
 
 @pytest.fixture

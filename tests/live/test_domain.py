@@ -1,0 +1,94 @@
+"""A domain's users at a server: verified by Debian's winbind, with a Samba domain controller."""
+
+import pytest
+
+from tests.live.domaincontroller import DOMAIN, PASSWORD, REALM
+from tests.live.pdus import PKT_PRIVACY, WINNT
+from tests.live.peer import ImpacketClient, faultStatus, rpcrt
+
+ERROR_ACCESS_DENIED = 5
+
+CONFIGURATION = """\
+[authentication]
+users_file = "users"
+ntlm_auth = "{ntlmAuth}"
+domains = {{ {domain} = "{realm}" }}
+
+[handlers.acd]
+
+[lines.everybody]
+addresses = ["1001"]
+
+[lines.alice]
+addresses = ["1002"]
+users = ['{domain}\\alice']
+"""
+
+
+def sealing(user, password, domain):
+    """What has impacket log on by NTLM and seal all that is said."""
+
+    def secure(dce):
+        dce.get_rpc_transport().set_credentials(user, password, domain)
+        dce.set_auth_type(WINNT)
+        dce.set_auth_level(PKT_PRIVACY)
+
+    return secure
+
+
+def linesOf(agent):
+    """How many lines there are for the user of an application."""
+    _, result = agent.clientAttach()
+    assert result == 0
+    return agent.initialize().args[4]
+
+
+@pytest.fixture
+def site(startServer, domainController, tmp_path):
+    """A server that asks the domain's winbind who its clients are."""
+    users = tmp_path / "server" / "users"
+    users.parent.mkdir()
+    users.touch(mode=0o600)
+    return startServer(
+        config=CONFIGURATION.format(
+            ntlmAuth=domainController.ntlmAuth(), domain=DOMAIN, realm=REALM
+        )
+    )
+
+
+@pytest.fixture
+def logOn(site, makeAgent):
+    """A function that makes an application of somebody, by default of the domain."""
+
+    def make(user, password=PASSWORD, domain=DOMAIN):
+        binding = f"ncacn_ip_tcp:127.0.0.1[{site.port}]"
+        client = ImpacketClient(binding, sealing(user, password, domain))
+        return makeAgent(site, client=client)
+
+    return make
+
+
+def test_logon(logOn):
+    """Users of the domain are who they say, by its short name and by its DNS name."""
+    assert linesOf(logOn("alice")) == 2
+    assert linesOf(logOn("ALICE", PASSWORD, REALM.lower())) == 2
+    assert linesOf(logOn("bob")) == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "domain"),
+    [
+        ("alice", "not her password", DOMAIN),
+        # Disabled.
+        ("carol", PASSWORD, DOMAIN),
+        ("nobody", PASSWORD, DOMAIN),
+        ("alice", PASSWORD, "ELSEWHERE"),
+        ("alice", PASSWORD, ""),
+    ],
+)
+def test_refused(site, logOn, user, password, domain):
+    """Nobody else is let in, and the log says who has tried."""
+    with pytest.raises(rpcrt.DCERPCException) as caught:
+        linesOf(logOn(user, password, domain))
+    assert faultStatus(caught.value) == ERROR_ACCESS_DENIED
+    site.waitForLog(f"failed logon of '{domain}' '{user}'")
