@@ -9,9 +9,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from tapiproxy.dcerpc.identity import principalName
-
-__all__ = ["Account", "IAccounts", "IGroups", "accountName"]
+__all__ = ["Account", "IAccounts", "IGroups"]
 
 
 @frozen(kw_only=True)
@@ -19,7 +17,7 @@ class Account:
     """
     Somebody who may log on.
 
-    :param name: as `accountName` and ``principalName`` spell it, and no other way.
+    :param name: as `tapiproxy.accountnames` spells it, and no other way.
     :param ntHash: MD4 of the password, 16 octets ([MS-NLMP] 3.3.2); as good as the password.
     """
 
@@ -53,17 +51,6 @@ class IGroups(Interface):
         Called in the reactor thread, once for each logon; may be slow.  A failure refuses the
         logon.
 
-        :param name: as ``principalName`` spells it.
+        :param name: as `tapiproxy.accountnames` spells it.
         :returns: a Deferred of group names and SIDs; of an empty set if they are not known.
         """
-
-
-def accountName(written: str) -> str:
-    """
-    The one spelling of an account that an administrator has written down.
-
-    :param written: ``DOMAIN\\user``, ``user@domain`` or, for an account of no domain, ``user``.
-    :raises tapiproxy.dcerpc.identity.UnacceptableName: it can be no account's.
-    """
-    domain, _, user = written.rpartition("\\")
-    return principalName(domain, user)

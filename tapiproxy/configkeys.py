@@ -13,7 +13,7 @@ from typing import Any
 from attrs import field, frozen
 
 from tapiproxy import verify
-from tapiproxy.accounts import accountName
+from tapiproxy.accountnames import accountName
 from tapiproxy.places import lineOf
 
 __all__ = [

@@ -61,7 +61,10 @@ ALL_LINES = None
 class IPrincipal(Interface):
     """Who is at the other end of a connection, as far as its authentication says."""
 
-    name = Attribute("``DOMAIN\\user``, normalised, or the empty string for nobody in particular.")
+    name = Attribute(
+        "``DOMAIN\\user`` as `tapiproxy.accountnames.accountName` spells it, or the empty string "
+        "for nobody in particular."
+    )
     groups = Attribute("A frozenset of group names and SIDs; unknown is the empty set, never all.")
 
 

@@ -18,14 +18,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface, implementer
 
-from tapiproxy.accounts import IAccounts, IGroups, accountName
-from tapiproxy.dcerpc.identity import (
-    INTLMCredentials,
-    NTLMLogon,
-    UnacceptableName,
-    Verified,
-    principalName,
-)
+from tapiproxy.accountnames import UnacceptableName, accountName, principalName
+from tapiproxy.accounts import IAccounts, IGroups
+from tapiproxy.dcerpc.identity import INTLMCredentials, NTLMLogon, Verified
 from tapiproxy.failedlogons import FailedLogons
 from tapiproxy.interfaces import IPrincipal
 from tapiproxy.nthash import ntHash

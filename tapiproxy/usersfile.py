@@ -17,8 +17,8 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from tapiproxy.accounts import Account, IAccounts, IGroups, accountName
-from tapiproxy.dcerpc.identity import MAX_NAME, UnacceptableName, principalName
+from tapiproxy.accountnames import MAX_NAME, UnacceptableName, accountName, principalName
+from tapiproxy.accounts import Account, IAccounts, IGroups
 
 __all__ = [
     "LARGEST_FILE",

@@ -25,7 +25,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tapiproxy.dcerpc.identity import NTLMLogon, UnacceptableName, principalName
+from tapiproxy.accountnames import UnacceptableName, principalName
+from tapiproxy.dcerpc.identity import NTLMLogon
 from tapiproxy.logons import INTLMResponse, NTLMResponse
 
 __all__ = [

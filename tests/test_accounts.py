@@ -1,22 +1,8 @@
-"""Names of accounts as administrators write them."""
+"""Accounts."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tapiproxy.accounts import Account, accountName
-from tapiproxy.dcerpc.identity import UnacceptableName
-
-
-class AccountNameTests(SynchronousTestCase):
-    def test_forms(self):
-        """Domain and user, user at domain, and user alone have the spelling of principals."""
-        self.assertEqual(accountName("dom\\Alice"), "DOM\\alice")
-        self.assertEqual(accountName("Alice@dom.test"), "DOM.TEST\\alice")
-        self.assertEqual(accountName("Alice"), "alice")
-
-    def test_unacceptable(self):
-        """What can be no account's name is refused."""
-        for written in ("", "DOM\\", "A\\B\\c", "DOM\\a@b", "a:b"):
-            self.assertRaises(UnacceptableName, accountName, written)
+from tapiproxy.accounts import Account
 
 
 class AccountTests(SynchronousTestCase):

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: From the highest to the lowest; a module's layer is that of the longest prefix it begins with.
 LAYERS: dict[str, str] = {
     "tapiproxy.service": "service",
+    "tapiproxy.accountnames": "names",
     "tapiproxy.accounts": "service",
     "tapiproxy.failedlogons": "service",
     "tapiproxy.logons": "service",
@@ -57,17 +58,18 @@ LAYERS: dict[str, str] = {
 ALLOWED: dict[str, set[str]] = {
     "service": {
         "service", "backends", "kit", "broker", "session", "client", "runtime", "contract",
-        "words", "codec",
+        "words", "codec", "names",
     },
-    "backends": {"contract", "words", "codec"},
+    "backends": {"contract", "words", "codec", "names"},
     "kit": {"contract", "words", "codec"},
     "broker": {"session", "contract", "words", "codec"},
     "session": {"runtime", "contract", "words", "codec"},
     "client": {"runtime", "words", "codec", "packets"},
-    "runtime": set(),
+    "runtime": {"names"},
     "contract": {"words"},
     "words": {"codec"},
     "codec": set(),
+    "names": set(),
 }  # fmt: skip
 
 #: The modules of the session layer that are packets only; the client side uses them too.

@@ -7,9 +7,11 @@ Reads a `Site` from the options of the configuration, or says exactly what is wr
 import math
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import NoReturn, TypeAlias
 
 from tapiproxy import pins
+from tapiproxy.accountnames import UnacceptableName, accountName
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.plugins.acd.site import (
     CLIENT_GONE,
@@ -81,7 +83,7 @@ def readSite(options: Mapping[str, object]) -> Site:
         groups={group.GroupID: group for group in groups.values()},
         queues={queue.dwQueueID: queue for queue in queues.values()},
         activities=_activities(options.get("activities", {})),
-        supervisors=frozenset(_texts(("supervisors",), options.get("supervisors", []))),
+        supervisors=_supervisors(options.get("supervisors", [])),
         timeZone=timeZone,
         retention=_milliseconds(
             ("retention_days",), options.get("retention_days", 31), 1, 366, 86400
@@ -140,7 +142,7 @@ def _agent(
     if len(names) > MOST_GROUPS:
         _refuse((*place, "groups"), f"{len(names)} groups", f"at most {MOST_GROUPS}")
     pin = table.get("pin", "")
-    user = _text((*place, "user"), table.get("user", ""))
+    user = _user((*place, "user"), table.get("user", ""))
     if not isinstance(pin, str) or pin:
         try:
             pins.parsePIN(pin if isinstance(pin, str) else "")
@@ -195,6 +197,25 @@ def _text(place: _Place, found: object) -> str:
     if not isinstance(found, str):
         _refuse(place, found, "a string")
     return found
+
+
+def _user(place: _Place, found: object) -> str:
+    """An account as principals are spelt; empty if none is written."""
+    written = _text(place, found)
+    try:
+        return accountName(written) if written else ""
+    except UnacceptableName as error:
+        _refuse(place, written, f"an account such as 'DOMAIN\\user': {error}")
+
+
+def _supervisors(found: object) -> frozenset[str]:
+    """Accounts as principals are spelt, groups as written: which one an entry is, is unknown."""
+    written = _texts(("supervisors",), found)
+    names = set(written)
+    for each in written:
+        with suppress(UnacceptableName):
+            names.add(accountName(each))
+    return frozenset(names)
 
 
 def _texts(place: _Place, found: object) -> list[str]:

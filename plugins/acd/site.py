@@ -96,7 +96,8 @@ class Site:
     """
     Everything that is configured.
 
-    :param supervisors: names of principals, or of their groups, who may use every agent.
+    :param supervisors: names of principals, as they are spelt, and of groups, who may use every
+        agent.
     :param activities: what agents can be doing, by dwActivityID.
     :param timeZone: of LINEAGENTSESSIONINFO.dateSessionStartTime.
     :param retention: milliseconds for which the log is kept, and the longest measurement period.

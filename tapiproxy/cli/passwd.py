@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 from tapiproxy import usersfile
-from tapiproxy.accounts import accountName
+from tapiproxy.accountnames import UnacceptableName, accountName
 from tapiproxy.cli.main import CommandError, Subparsers
-from tapiproxy.dcerpc.identity import UnacceptableName
 from tapiproxy.nthash import LONGEST_PASSWORD, ntHash
 from tapiproxy.usersfile import UsersFileError
 

@@ -9,56 +9,13 @@ a site's own store, winbind.  No bytes of tokens here, no file, no clock.  [MS-N
 from __future__ import annotations
 
 import hmac
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import attrs
 from zope.interface import Interface
 
-MAX_NAME = 256
-"""Characters of a domain or a user name: [MS-ADTS] 3.1.1.5.1.2 and DNS allow no longer ones."""
-
 # What an unknown account is compared with, so that it costs what a known one costs.
 _NO_HASH = bytes(16)
-
-
-class UnacceptableName(ValueError):
-    """A name that can be no account's."""
-
-
-def principalName(domain: str, user: str, domains: Mapping[str, str] | None = None) -> str:
-    """
-    The one spelling of an account: ``DOMAIN\\user``.
-
-    Windows compares account names without case, so that the domain is put in capitals and the user
-    in small letters; ``str.lower`` and not ``casefold``, which makes one of accounts that differ.
-    A user ``Alice@dom.test`` without domain, as Kerberos names her and NTLM clients may, becomes
-    ``DOM.TEST\\alice``.
-
-    :param domain: as the client or the store names it, possibly empty: an account of this host.
-    :param domains: the short names of domains by their DNS names in capitals, where they are known.
-    :raises UnacceptableName: a part is empty, too long, or has characters that no name has.
-    """
-    if not domain and "@" in user:
-        user, _, domain = user.rpartition("@")
-        if not domain:
-            raise UnacceptableName("nothing behind the @")
-    if not user:
-        raise UnacceptableName("no user name")
-    for part in (domain, user):
-        if len(part) > MAX_NAME:
-            raise UnacceptableName(f"more than {MAX_NAME} characters")
-        if not part.isprintable() or any(c in '\\/@:"' for c in part) or part != part.strip():
-            raise UnacceptableName("characters that no account has")
-    domain = _composed(_composed(domain).upper())
-    user = _composed(_composed(user).lower())
-    if domains is not None:
-        domain = domains.get(domain, domain).upper()
-    return f"{domain}\\{user}" if domain else user
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
 
 
 @attrs.frozen(kw_only=True)
@@ -130,9 +87,10 @@ class INTLMCredentials(Interface):
         Verify a logon.
 
         Called in the reactor's thread, once per AUTHENTICATE_MESSAGE; must not block, may be slow:
-        winbind answers later.  The principal's name is that of the account found, by
-        :func:`principalName`, never what the client calls itself.  For accounts whose hash is at
-        hand, :meth:`NTLMLogon.sessionBaseKey` does the work, for those that do not exist too.
+        winbind answers later.  The principal's name is that of the account found, as
+        :mod:`tapiproxy.accountnames` spells it, never what the client calls itself.  For accounts
+        whose hash is at hand, :meth:`NTLMLogon.sessionBaseKey` does the work, for those that do
+        not exist too.
 
         :param done: to be called once, now or later; with None to refuse, whatever the reason.
         """

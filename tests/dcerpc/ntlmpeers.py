@@ -5,9 +5,10 @@ from collections.abc import Callable
 import attrs
 from zope.interface import implementer
 
+from tapiproxy.accountnames import principalName
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.authentication import Authentication
-from tapiproxy.dcerpc.identity import INTLMCredentials, NTLMLogon, Verified, principalName
+from tapiproxy.dcerpc.identity import INTLMCredentials, NTLMLogon, Verified
 from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_LEVEL_CONNECT,
     RPC_C_AUTHN_LEVEL_PKT,

@@ -8,6 +8,8 @@ from typing import Any
 from twisted.trial import unittest
 
 from tapiproxy.errors import HandlerArgumentError
+from tapiproxy.fakes import FakePrincipal
+from tapiproxy.plugins.acd.access import isOwn
 from tapiproxy.plugins.acd.options import readSite
 from tapiproxy.plugins.acd.site import groupID, queueID
 from tests.plugins.acd.support import OPTIONS, PIN
@@ -50,6 +52,29 @@ class ReadSite(unittest.TestCase):
         self.assertEqual(str(site.timeZone), "Europe/Berlin")
         self.assertEqual((site.retention, site.longestCall), (172800_000, 10800_000))
         self.assertEqual((site.durable, site.demo), (False, False))
+
+    def test_accounts(self) -> None:
+        """Accounts may be written in any way, and groups as they are named."""
+        site = readSite(
+            {
+                "agents": {"7": {"user": "ada@calls"}, "8": {"user": "calls\\Bob"}},
+                "supervisors": ["calls\\Boss", "Shift leaders", "S-1-5-21-1-2-3-512", ":"],
+            }
+        )
+        self.assertEqual([each.user for each in site.agents.values()], ["CALLS\\ada", "CALLS\\bob"])
+        self.assertIs(site.agentOf("CALLS\\bob"), site.agents["8"])
+        for principal in (
+            FakePrincipal("CALLS\\boss"),
+            FakePrincipal("CALLS\\carol", frozenset({"Shift leaders"})),
+            FakePrincipal("CALLS\\carol", frozenset({"S-1-5-21-1-2-3-512"})),
+        ):
+            self.assertTrue(isOwn(site, site.agents["7"], principal), principal)
+        for principal in (
+            FakePrincipal("CALLS\\bob"),
+            FakePrincipal("OTHER\\boss"),
+            FakePrincipal("boss"),
+        ):
+            self.assertFalse(isOwn(site, site.agents["7"], principal), principal)
 
     def test_defaults(self) -> None:
         """A group without a table of its own has a queue of its name, 60 s of grace, no wrap-up."""
@@ -115,6 +140,7 @@ class Refusals(unittest.TestCase):
             (["synchronous"], "off", "one of full, normal"),
             (["retention_days"], 0, "retention_days: found 0"),
             (["supervisors"], "boss", "supervisors: found 'boss'"),
+            (["agents", "1001", "user"], "a:b", "agents.1001.user: found 'a:b', allowed is an acc"),
         ):
 
             def change(options: Any, path: Any = path, value: Any = value) -> None:
