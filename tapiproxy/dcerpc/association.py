@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.call import Call
@@ -39,6 +39,9 @@ from tapiproxy.dcerpc.negotiation import (
     negotiate,
 )
 from tapiproxy.dcerpc.securitycontexts import AuthContext, SecurityContexts, Unestablished
+
+if TYPE_CHECKING:
+    from tapiproxy.dcerpc.security import ISecurityContext
 
 MAX_PENDING_CALLS = 32
 """Calls of one association that wait for their answer; more are told that the server is busy."""
@@ -83,6 +86,10 @@ class ServerAssociation:
     """
     The server's side of one association.
 
+    :param peerKey: where the client is, which its share of everything goes by.
+    :param secondaryAddress: what the answer to bind says, with its null.
+    :param groupKey: what all members of a group have in common; the peer key without it.
+    :param transport: what the transport itself says of who the client is.
     :ivar connection: its owner, which operations see.
     :ivar group: the association group, once bound.
     :ivar security: its security contexts, which may hold input back.
@@ -93,6 +100,7 @@ class ServerAssociation:
     __slots__ = (
         "_endpoint",
         "_fragment",
+        "_groupKey",
         "_input",
         "_longAnswer",
         "_multiplexed",
@@ -114,7 +122,13 @@ class ServerAssociation:
     )
 
     def __init__(
-        self, endpoint: Endpoint, connection: Owner, peerKey: Hashable, secondaryAddress: bytes
+        self,
+        endpoint: Endpoint,
+        connection: Owner,
+        peerKey: Hashable,
+        secondaryAddress: bytes,
+        groupKey: Hashable = None,
+        transport: ISecurityContext | None = None,
     ) -> None:
         self.connection = connection
         self.group: AssociationGroup | None = None
@@ -123,6 +137,7 @@ class ServerAssociation:
         self._longAnswer = False
         self._endpoint = endpoint
         self._peerKey = peerKey
+        self._groupKey = peerKey if groupKey is None else groupKey
         self._secondaryAddress = secondaryAddress
         self._state = State.UNBOUND
         self._input = b""
@@ -134,7 +149,9 @@ class ServerAssociation:
         self._fragment = pdu.MIN_FRAGMENT
         self._multiplexed = False
         self._presentations: dict[int, Presentation] = {}
-        self.security = SecurityContexts(endpoint.authentication, peerKey, self._resume)
+        self.security = SecurityContexts(
+            endpoint.authentication, peerKey, self._resume, transport
+        )
         self._partial: Partial | None = None
         self._pending: dict[int, Call] = {}
 
@@ -468,7 +485,7 @@ class ServerAssociation:
             self._nak(header.call_id, pdu.NAK_REASON_NOT_SPECIFIED)
             return
         self.group = self._endpoint.groups.enter(
-            bind.assoc_group_id, self._peerKey, self.connection
+            bind.assoc_group_id, self._groupKey, self.connection
         )
         if self.group is None:
             self._nak(header.call_id, pdu.NAK_REASON_NOT_SPECIFIED)

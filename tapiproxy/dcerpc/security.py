@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
+import attrs
 from zope.interface import Attribute, Interface, implementer
 
 from tapiproxy.dcerpc import interface
-from tapiproxy.dcerpc.interface import AuthenticationFailed
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE, AuthenticationFailed
 from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
 
 
@@ -92,10 +93,16 @@ class IAuthenticationService(Interface):
 
 
 @implementer(IAuthenticationService)
+@attrs.frozen
 class NoAuthentication:
-    """Refuses every provider and permits every call: for endpoints that others guard."""
+    """
+    Refuses every provider: for endpoints that others guard.
 
-    minimumLevel = interface.RPC_C_AUTHN_LEVEL_NONE
+    :ivar minimumLevel: the lowest level at which calls are permitted; above RPC_C_AUTHN_LEVEL_NONE
+        these are calls of clients that the transport has authenticated.
+    """
+
+    minimumLevel: int = RPC_C_AUTHN_LEVEL_NONE
 
     def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """Refuse: no provider is known."""
@@ -104,5 +111,6 @@ class NoAuthentication:
         )
 
     def permits(self, called: interface.Interface, context: ISecurityContext | None) -> bool:
-        """Permit."""
-        return True
+        """As IAuthenticationService: by level."""
+        level = RPC_C_AUTHN_LEVEL_NONE if context is None else context.authLevel
+        return level >= self.minimumLevel

@@ -18,6 +18,7 @@ from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_LEVEL_NONE,
     RPC_C_AUTHN_LEVEL_PKT,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_C_AUTHN_NONE,
     RPC_S_SEC_PKG_ERROR,
     AuthenticationFailed,
     Fault,
@@ -32,6 +33,10 @@ MAX_SECURITY_CONTEXTS = 16
 
 STUB_ALIGNMENT = 16
 """Protected stubs are padded to a multiple of this: [MS-RPCE] 2.2.2.11."""
+
+
+TRANSPORT = -1
+"""Where others have their auth_context_id: what the transport itself says of the client."""
 
 
 class Unestablished(Fault):
@@ -54,7 +59,10 @@ class AuthContext:
     @property
     def protects(self) -> bool:
         """Whether its level wants a verifier with each request and response."""
-        return self.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
+        return (
+            self.context.authType != RPC_C_AUTHN_NONE
+            and self.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
+        )
 
 
 def principalOf(security: AuthContext | None) -> Any:
@@ -73,6 +81,7 @@ class SecurityContexts:
 
     :param peer: where the client is: for the providers.
     :param resume: called when a provider has answered a leg.
+    :param transport: what the transport says of the client, for as long as it begins no context.
     :ivar waiting: whether a provider has still to answer one: no PDU may be taken before.
     :ivar default: the first one: it speaks for requests without verifier.
     :ivar headerSigning: whether PFC_SUPPORT_HEADER_SIGN was agreed on, for all of them.
@@ -94,6 +103,7 @@ class SecurityContexts:
         authentication: IAuthenticationService,
         peer: Hashable,
         resume: Callable[[], object],
+        transport: ISecurityContext | None = None,
     ) -> None:
         self.waiting = False
         self.default: AuthContext | None = None
@@ -103,6 +113,8 @@ class SecurityContexts:
         self._resume = resume
         self._ended = False
         self._contexts: dict[int, AuthContext] = {}
+        if transport is not None:
+            self.default = self._contexts[TRANSPORT] = AuthContext(transport, TRANSPORT)
 
     def __len__(self) -> int:
         return len(self._contexts)
@@ -284,7 +296,7 @@ class SecurityContexts:
         )
         security = AuthContext(context, verifier.auth_context_id)
         self._contexts[verifier.auth_context_id] = security
-        if self.default is None:
+        if self.default is None or self.default.auth_context_id == TRANSPORT:
             self.default = security
         return security
 

@@ -89,17 +89,10 @@ class ServerProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """Begin an association, which has to be bound soon."""
-        self.peer = self.transport.getPeer()
-        port = getattr(self.transport.getHost(), "port", None)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         self._sender = DirectSender(self.transport, self._drained, self._overflowed)
-        self.association = ServerAssociation(
-            self._factory.endpoint,
-            self,
-            peerKey(self.peer),
-            b"" if port is None else b"%d\0" % port,
-        )
+        self.association = self._makeAssociation()
         self._factory.connections.add(self)
         self._regulate()
 
@@ -238,6 +231,23 @@ class ServerProtocol(Protocol):
             peer=self.peer,
         )
 
+    # What other transports than TCP do their own way
+
+    def _makeAssociation(self) -> ServerAssociation:
+        """Find out who the peer is."""
+        self.peer = self.transport.getPeer()
+        port = getattr(self.transport.getHost(), "port", None)
+        return ServerAssociation(
+            self._factory.endpoint,
+            self,
+            peerKey(self.peer),
+            b"" if port is None else b"%d\0" % port,
+        )
+
+    def _takeOutput(self) -> bytes:
+        """What is to be sent, once."""
+        return self.association.takeOutput()
+
     # Inside
 
     def _deliver(self) -> None:
@@ -245,7 +255,7 @@ class ServerProtocol(Protocol):
             return
         association = self.association
         if association.hasOutput:
-            self._sender.send(association.takeOutput())
+            self._sender.send(self._takeOutput())
         if self._afterSent and not self._sender.buffered:
             self._runAfterSent()
         if (
@@ -364,18 +374,9 @@ class ServerFactory(Factory):
         self._perAddress: Counter[Hashable] = Counter()
         self.logShare = LogShare(reactor)
 
-    def buildProtocol(self, addr: IAddress | None) -> ServerProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Accept, or refuse (None closes it) where the client or the server has its fill."""
-        key = peerKey(addr)
-        if self._accepted >= self.limits.connections:
-            self._refuse(addr, None, f"connections is {self.limits.connections}")
-            return None
-        if self._perAddress[key] >= self.limits.connectionsPerAddress:
-            self._refuse(addr, key, f"connectionsPerAddress is {self.limits.connectionsPerAddress}")
-            return None
-        self._perAddress[key] += 1
-        self._accepted += 1
-        return ServerProtocol(self)
+        return ServerProtocol(self) if self.admit(addr) else None
 
     def forget(self, connection: ServerProtocol) -> None:
         """A connection has gone."""
@@ -386,7 +387,20 @@ class ServerFactory(Factory):
         if self._perAddress[key] <= 0:
             del self._perAddress[key]
 
-    def _refuse(self, addr: IAddress | None, who: Hashable, reason: str) -> None:
+    def admit(self, addr: object) -> bool:
+        """Count a connection, which is :meth:`forget`'s to take off, or refuse it."""
+        key = peerKey(addr)
+        if self._accepted >= self.limits.connections:
+            self._refuse(addr, None, f"connections is {self.limits.connections}")
+            return False
+        if self._perAddress[key] >= self.limits.connectionsPerAddress:
+            self._refuse(addr, key, f"connectionsPerAddress is {self.limits.connectionsPerAddress}")
+            return False
+        self._perAddress[key] += 1
+        self._accepted += 1
+        return True
+
+    def _refuse(self, addr: object, who: Hashable, reason: str) -> None:
         """
         Count and log a connection that is refused.
 
