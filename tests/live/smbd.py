@@ -1,5 +1,6 @@
 """
-Samba's smbd on loopback: an SMB server with users of its own, whose pipes are served by others.
+Samba's smbd on loopback: an SMB server with users of its own, whose pipes are served by others,
+and its RPC server if that is wanted.
 
 Nothing outside its directory is read or written, its users are no users of this machine
 (nss_wrapper invents them), and its processes end with it.
@@ -28,8 +29,8 @@ PASSWORD = "Passw0rd!"
 #: Seconds that a program of it may take.
 DEADLINE = 20.0
 
-#: Debian has smbd where only root's shell looks.
-_PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+#: Debian has smbd where only root's shell looks, and the RPC servers where nobody does.
+_PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin:/usr/libexec/samba"
 
 _CONFIGURATION = """\
 [global]
@@ -55,7 +56,9 @@ _CONFIGURATION = """\
     printcap name = /dev/null
     disable spoolss = yes
     rpc start on demand helpers = no
+    rpc server dynamic port range = {rpcPort}-{rpcPort}
 """
+
 
 #: What an administrator is told to set, so that nobody comes without a password.
 RESTRICTED = ("restrict anonymous = 2", "map to guest = never")
@@ -65,7 +68,8 @@ def missing() -> str | None:
     """Why there can be no smbd here; None if there can."""
     if os.geteuid() != 0:
         return "smbd has to be started by root"
-    lacking = [name for name in ("smbd", "pdbedit") if shutil.which(name, path=_PATH) is None]
+    programs = ("smbd", "pdbedit", "samba-dcerpcd", "rpcd_lsad")
+    lacking = [name for name in programs if shutil.which(name, path=_PATH) is None]
     if lacking:
         return f"{', '.join(lacking)} missing: Debian's package samba"
     if not _wrapper():
@@ -85,14 +89,16 @@ class Smbd:
     :param directory: where all of it lies; short, since the names of sockets are.
     :param settings: further lines of ``[global]``.
     :ivar port: its TCP port on loopback.
+    :ivar rpcPort: the TCP port of `serveRPC`.
     """
 
     def __init__(self, directory: Path, settings: tuple[str, ...] = RESTRICTED) -> None:
         self.directory = directory
         self.port = freePort()
+        self.rpcPort = freePort()
         self.configFile = directory / "smb.conf"
         self._settings = settings
-        self._process: subprocess.Popen | None = None
+        self._processes: list[subprocess.Popen] = []
         self._environment = {
             **os.environ,
             "LD_PRELOAD": _wrapper(),
@@ -111,7 +117,9 @@ class Smbd:
         # Both before smbd has made them, since some servers start before it does.
         self.pipe().parent.mkdir(mode=0o700)
         self.configFile.write_text(
-            _CONFIGURATION.format(domain=DOMAIN, port=self.port, directory=self.directory)
+            _CONFIGURATION.format(
+                domain=DOMAIN, port=self.port, rpcPort=self.rpcPort, directory=self.directory
+            )
             + "".join(f"    {line}\n" for line in self._settings)
         )
         accounts = [("root", 0), ("nobody", 65534)]
@@ -121,13 +129,37 @@ class Smbd:
             (self.directory / file).write_text(text)
         for name in USERS:
             self._run("pdbedit", "-a", "-t", "-u", name)
-        with (self.directory / "smbd.out").open("wb") as out:
-            self._process = subprocess.Popen(
+        self._serve(self.port, "smbd")
+        return self
+
+    def serveRPC(self) -> None:
+        """Let Samba's own server of samr and lsarpc listen at *rpcPort*, and at its pipes."""
+        # Named alone, so that there is no endpoint mapper, which knows no port but 135.
+        self._serve(self.rpcPort, "samba-dcerpcd", shutil.which("rpcd_lsad", path=_PATH))
+
+    def stop(self) -> None:
+        """End all with all their children; nothing happens if none runs."""
+        processes, self._processes = self._processes, []
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(DEADLINE)
+            # Whatever is left: a child that waits for the server of a pipe hears no SIGTERM.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _serve(self, port: int, program: str, *arguments: str) -> None:
+        """Start a server, and wait until it listens."""
+        with (self.directory / f"{program}.out").open("wb") as out:
+            process = subprocess.Popen(
                 [
-                    shutil.which("smbd", path=_PATH),
+                    shutil.which(program, path=_PATH),
                     "--foreground",
                     "--no-process-group",
                     f"--configfile={self.configFile}",
+                    *arguments,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -136,36 +168,23 @@ class Smbd:
                 # A group of their own for it and for its children, to end them by.
                 start_new_session=True,
             )
+        self._processes.append(process)
         deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
-            assert self._process.poll() is None, self.log
+            assert process.poll() is None, self.log
             with (
                 contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), timeout=1),
+                socket.create_connection(("127.0.0.1", port), timeout=1),
             ):
-                return self
+                return
             time.sleep(0.02)
-        raise AssertionError(f"smbd does not listen:\n{self.log}")
-
-    def stop(self) -> None:
-        """End it with all its children; nothing happens if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(DEADLINE)
-        # Whatever is left: a child that waits for the server of a pipe hears no SIGTERM.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        raise AssertionError(f"{program} does not listen:\n{self.log}")
 
     @property
     def log(self) -> str:
         """What it has written."""
-        files = (self.directory / "smbd.out", self.directory / "log.smbd")
-        return "".join(each.read_text(errors="replace") for each in files if each.exists())
+        files = [*self.directory.glob("*.out"), *self.directory.glob("log.*")]
+        return "".join(each.read_text(errors="replace") for each in files)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(

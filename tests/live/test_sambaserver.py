@@ -1,0 +1,123 @@
+"""
+Our client logs on to Samba's own RPC server, which verifies every request: the initiators behind
+the call-backs, against an acceptor that thousands of Windows clients meet.
+
+Level CONNECT is not here: Samba's server refuses it.
+"""
+
+import itertools
+import struct
+import uuid
+
+import pytest
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from tapiproxy.dcerpc.client import ClientConnection, connect
+from tapiproxy.dcerpc.clientassociation import AssociationFailed
+from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_GSS_NEGOTIATE,
+    RPC_C_AUTHN_LEVEL_PKT,
+    RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_C_AUTHN_WINNT,
+    Fault,
+    Interface,
+    nca_s_proto_error,
+)
+from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
+from tapiproxy.dcerpc.security import ISecurityContext
+from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
+from tapiproxy.dcerpc.spnegotokens import NTLMSSP
+from tapiproxy.nthash import ntHash
+from tests.live import smbd as samba
+from tests.live.relay import HeaderSigningOff
+
+# [MS-SAMR] 1.9, 3.1.5.1.3 and 3.1.5.13.1
+SAMR = Interface(uuid.UUID("12345778-1234-abcd-ef00-0123456789ac"), (1, 0), {})
+SamrCloseHandle = 1
+SamrConnect2 = 57
+MAXIMUM_ALLOWED = 0x02000000
+
+#: Seconds for each thing that is asked.
+PATIENCE = 10.0
+
+PROVIDERS = (RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT)
+LEVELS = (
+    RPC_C_AUTHN_LEVEL_PKT,
+    RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+)
+
+
+def initiator(authType: int, level: int, password: str = samba.PASSWORD) -> ISecurityContext:
+    account = NTLMAccount(domain=samba.DOMAIN, user="alice", ntHash=ntHash(password))
+
+    def ntlm() -> NTLMInitiator:
+        return NTLMInitiator(account, level, "host/127.0.0.1")
+
+    if authType == RPC_C_AUTHN_WINNT:
+        return ntlm()
+    return SPNEGOInitiator([Choice(NTLMSSP, ntlm)], level)
+
+
+@pytest.mark.skipif(samba.missing() is not None, reason=str(samba.missing()))
+class SambaServerTests(TestCase):
+    timeout = 60
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        running = samba.running()
+        cls.smbd = running.__enter__()
+        cls.addClassCleanup(running.__exit__, None, None, None)
+        cls.smbd.serveRPC()
+
+    async def _connect(self, port: int, security: ISecurityContext) -> ClientConnection:
+        connection = await connect(
+            reactor, "127.0.0.1", port, SAMR, PATIENCE, strictCallID=True, security=security
+        )
+        self.addCleanup(connection.close)
+        return connection
+
+    async def _use(self, connection: ClientConnection, name: str) -> None:
+        """SamrConnect2 with a name as long as is wanted, and SamrCloseHandle."""
+        text = name.encode("utf-16-le") + b"\0\0"
+        count = len(text) // 2
+        stub = struct.pack("<4I", 1, count, 0, count) + text + bytes(-len(text) % 4)
+        stub += struct.pack("<I", MAXIMUM_ALLOWED)
+        answer = await connection.call(SamrConnect2, stub, PATIENCE)
+        handle, status = struct.unpack("<20sI", answer)
+        self.assertEqual(status, 0)
+        self.assertNotEqual(handle, bytes(20))
+        answer = await connection.call(SamrCloseHandle, handle, PATIENCE)
+        self.assertEqual(answer, bytes(24))
+
+    async def test_levels(self) -> None:
+        """Each provider at each level, requests of one fragment and of several."""
+        for authType, level in itertools.product(PROVIDERS, LEVELS):
+            connection = await self._connect(self.smbd.rpcPort, initiator(authType, level))
+            await self._use(connection, "SERVER")
+            await self._use(connection, "S" * 10_000)
+            connection.close()
+
+    async def test_withoutHeaderSigning(self) -> None:
+        """The same where header signing is not agreed on."""
+        relay = HeaderSigningOff(self.smbd.rpcPort)
+        self.addCleanup(relay.close)
+        for count, (authType, level) in enumerate(itertools.product(PROVIDERS, LEVELS), 1):
+            connection = await self._connect(relay.port, initiator(authType, level))
+            await self._use(connection, "SERVER")
+            await self._use(connection, "S" * 10_000)
+            connection.close()
+            self.assertGreaterEqual(relay.offers, count)
+
+    async def test_wrongPassword(self) -> None:
+        """A wrong password is refused in the handshake, or with the first call."""
+        wrong = initiator(RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY, "another")
+        with self.assertRaises(AssociationFailed):
+            await self._connect(self.smbd.rpcPort, wrong)
+        wrong = initiator(RPC_C_AUTHN_WINNT, RPC_C_AUTHN_LEVEL_PKT_PRIVACY, "another")
+        connection = await self._connect(self.smbd.rpcPort, wrong)
+        with self.assertRaises(Fault) as caught:
+            await connection.call(SamrCloseHandle, bytes(20), PATIENCE)
+        self.assertEqual(caught.exception.status, nca_s_proto_error)
