@@ -15,12 +15,21 @@ from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, RPC_C_AUTHN_GSS_NEGOTIATE
+from tapiproxy.dcerpc.ntlmmessages import NegotiateMessage
 from tapiproxy.dcerpc.security import IAuthenticationService
 from tapiproxy.nthash import ntHash
 from tapiproxy.trp import idl
 from tapiproxy.trp.principals import NOBODY, Principal
 from tapiproxy.winbind import Answer
-from tests.dcerpc.ntlmpeers import LEVELS, Secured, account, legOf, ntlmInitiator, spnegoInitiator
+from tests.dcerpc.ntlmpeers import (
+    LEVELS,
+    Secured,
+    account,
+    legOf,
+    nobody,
+    ntlmInitiator,
+    spnegoInitiator,
+)
 from tests.dcerpc.ntlmvectors import GOLDEN
 from tests.dcerpc.pdus import alter, bind, context, request
 from tests.folders import makeFolder
@@ -134,6 +143,20 @@ class EndToEndTests(ServerCase):
         self.assertIsInstance(pdu.decode(opened.say(request(ATTACH))), pdu.Response)
         [client] = parts.server.clients
         self.assertEqual(client.principal, NOBODY)
+
+    def test_anonymous(self):
+        """Nobody can log on as nobody, and tapsrv would not be for him."""
+        parts = self.assemble(["connect", "none"])
+        self.assertFalse(parts.server.interface.public)
+        for factory in parts.factories:
+            peer = Peer(factory)
+            leg = pdu.AuthVerifier(10, 2, 1, NegotiateMessage(GOLDEN.flags).encode())
+            peer.say(bind(TAPSRV, verifier=leg))
+            leg = pdu.AuthVerifier(10, 2, 1, nobody())
+            self.assertEqual(peer.say(pdu.Auth3(call_id=1, auth_verifier=leg).encode()), b"")
+            self.assertIsNone(peer.protocol.principal)
+            self.assertEqual(pdu.decode(peer.say(request(ATTACH))).status, ERROR_ACCESS_DENIED)
+        self.assertEqual(parts.server.clients, {})
 
     def test_administrator(self):
         """An administrator may attach as one; another account may not."""

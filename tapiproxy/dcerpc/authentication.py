@@ -23,7 +23,10 @@ from tapiproxy.dcerpc.interface import (
     AuthenticationFailed,
 )
 from tapiproxy.dcerpc.mechanism import IMechanism
-from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
+from tapiproxy.dcerpc.pdu import (
+    NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED,
+    NAK_INVALID_CHECKSUM,
+)
 from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.dcerpc.spnego import SPNEGOAcceptor
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
@@ -49,27 +52,28 @@ class Authentication:
 
     def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """As IAuthenticationService, at any level that clients ask for."""
+        make = self.mechanisms.get(_BY_ITSELF.get(authType, b""))
+        if make is None and authType != RPC_C_AUTHN_GSS_NEGOTIATE:
+            raise AuthenticationFailed(
+                f"no security provider {authType} here",
+                reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED,
+            )
         # MS-RPC clients ask for PKT where an application wants CALL: [MS-RPCE] 2.2.1.1.8.
         if authLevel == RPC_C_AUTHN_LEVEL_CALL:
-            raise _refused(f"level {authLevel} is not accepted")
-        if authType == RPC_C_AUTHN_GSS_NEGOTIATE:
+            raise AuthenticationFailed(
+                f"level {authLevel} is not accepted", reason=NAK_INVALID_CHECKSUM
+            )
+        if make is None:
             return SPNEGOAcceptor(
                 {
-                    mechType: partial(make, authLevel, peer)
-                    for mechType, make in self.mechanisms.items()
+                    mechType: partial(each, authLevel, peer)
+                    for mechType, each in self.mechanisms.items()
                 },
                 authLevel,
             )
-        make = self.mechanisms.get(_BY_ITSELF.get(authType, b""))
-        if make is None:
-            raise _refused(f"no security provider {authType} here")
         return make(authLevel, peer)
 
     def permits(self, called: interface.Interface, context: ISecurityContext | None) -> bool:
         """As IAuthenticationService: by level."""
         level = RPC_C_AUTHN_LEVEL_NONE if context is None else context.authLevel
         return level >= self.minimumLevel
-
-
-def _refused(detail: str) -> AuthenticationFailed:
-    return AuthenticationFailed(detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)

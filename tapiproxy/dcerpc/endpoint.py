@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from tapiproxy.dcerpc.contexthandles import AssociationGroups
-from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.interface import ANONYMOUS, Interface
 from tapiproxy.dcerpc.management import Statistics, makeManagement
 from tapiproxy.dcerpc.negotiation import Offer, Presentation
 from tapiproxy.dcerpc.pdu import SyntaxID
@@ -56,4 +56,7 @@ class Endpoint:
         if security is None:
             return presentation.open
         called = presentation.interface
-        return called.public or self.authentication.permits(called, security.context)
+        if called.public:
+            return True
+        context = security.context
+        return context.principal is not ANONYMOUS and self.authentication.permits(called, context)

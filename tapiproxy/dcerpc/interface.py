@@ -53,6 +53,17 @@ RPC_C_AUTHN_WINNT = 10
 RPC_C_AUTHN_GSS_KERBEROS = 16
 
 
+class _Anonymous:
+    """Nobody: has logged on, and proven nothing."""
+
+    def __repr__(self) -> str:
+        return "ANONYMOUS"
+
+
+ANONYMOUS = _Anonymous()
+"""The principal of clients that have logged on as nobody, where they may."""
+
+
 class Fault(Exception):
     """
     A call that ends with a fault PDU: raised by operations, received by clients.

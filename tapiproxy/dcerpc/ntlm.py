@@ -1,6 +1,9 @@
 """
 NTLM as an acceptor: NTLMv2 alone, the MIC enforced, no flag weaker than the level wants.
 
+Where a client asks for PKT or PKT_INTEGRITY and for no signatures, the logon is taken and each of
+its requests is refused, as MS-RPC servers do; without sealing PKT_PRIVACY is refused at once.
+
 Sans-IO; who the accounts are is asked of :class:`tapiproxy.dcerpc.identity.INTLMCredentials`.
 [MS-NLMP] 3.2.5.1 and 3.4, [MS-RPCE] 2.2.1.1.7.
 """
@@ -17,9 +20,12 @@ from zope.interface import implementer
 
 from tapiproxy.dcerpc.identity import INTLMCredentials, NTLMLogon, Verified
 from tapiproxy.dcerpc.interface import (
+    ANONYMOUS,
+    ERROR_ACCESS_DENIED,
     RPC_C_AUTHN_LEVEL_PKT,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     RPC_C_AUTHN_WINNT,
+    RPC_S_SEC_PKG_ERROR,
     AuthenticationFailed,
 )
 from tapiproxy.dcerpc.mechanism import IMechanism
@@ -102,7 +108,8 @@ class NTLMServer:
     :ivar domainName: the NetBIOS name of its domain or workgroup.
     :ivar dnsName: its full name.
     :ivar dnsDomain: the full name of its domain, possibly empty.
-    :ivar anonymous: the principal of clients that log on as nobody; None to refuse them.
+    :ivar anonymous: let clients log on as nobody: for tests of the runtime.  An endpoint permits
+        :data:`~tapiproxy.dcerpc.interface.ANONYMOUS` public interfaces only.
     :ivar machineID: that of the initiators of this process, whose logons it does not take; empty
         if there are none.
     :ivar seconds: the time since 1970.
@@ -113,7 +120,7 @@ class NTLMServer:
     domainName: str
     dnsName: str
     dnsDomain: str = ""
-    anonymous: object | None = None
+    anonymous: bool = False
     machineID: bytes = attrs.field(default=b"", repr=False)
     seconds: Callable[[], float] = time.time
     random: Callable[[int], bytes] = os.urandom
@@ -175,9 +182,9 @@ def _negotiate(server: NTLMServer, token: bytes) -> _Negotiation:
         raise MessageError("neither Unicode nor NTLM is asked for")
     challenge = server.challenge(flags)
     nobody = None
-    if server.anonymous is not None:
+    if server.anonymous:
         # [MS-NLMP] 3.2.5.1.2: nobody has no key.
-        nobody = Verified(principal=server.anonymous, sessionBaseKey=bytes(16))
+        nobody = Verified(principal=ANONYMOUS, sessionBaseKey=bytes(16))
     return _Negotiation(
         negotiate=token,
         challenge=challenge.encode(),
@@ -262,8 +269,15 @@ class NTLMAcceptor(NTLMContext):
         """
         flags = message.NegotiateFlags & negotiation.flags
         required = requiredFlags(self.authLevel)
-        if flags & required != required:
-            raise MessageError(f"flags {flags:#x} are too weak for level {self.authLevel}")
+        if self.authLevel >= RPC_C_AUTHN_LEVEL_PKT_PRIVACY and flags & required != required:
+            done(
+                _refused(
+                    f"flags {flags:#x} are too weak for level {self.authLevel}",
+                    message,
+                    status=RPC_S_SEC_PKG_ERROR,
+                )
+            )
+            return
 
         def verified(outcome: Verified | None) -> None:
             if outcome is None:
@@ -328,23 +342,33 @@ class NTLMAcceptor(NTLMContext):
         self.principal = outcome.principal
         self.demandsListMIC = message.MIC is not None
         if flags & SIGNS == SIGNS:
+            # Else nothing can be verified, and no request that should be is taken.
             self.integrity = True
             self._security = SessionSecurity(key, self.authLevel, server=True)
         self.complete = True
 
 
 def _refused(
-    detail: str, message: AuthenticateMessage | None = None, *, logged: bool = False
+    detail: str,
+    message: AuthenticateMessage | None = None,
+    *,
+    logged: bool = False,
+    status: int = ERROR_ACCESS_DENIED,
 ) -> AuthenticationFailed:
     """
     Refuse.
 
     :param message: of whom, once he has named himself.
     :param logged: the accounts were asked, and log what they refuse.
+    :param status: what a fault says.
     """
     user = ""
     if message is not None and message.UserName:
         user = f"{message.DomainName}\\{message.UserName}"
     return AuthenticationFailed(
-        detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED, user=user, logged=logged
+        detail,
+        reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED,
+        status=status,
+        user=user,
+        logged=logged,
     )

@@ -187,7 +187,8 @@ class NTLMContext:
         self, head: bytes, body: bytes, trailer: bytes, token: bytes, headerSigning: bool
     ) -> bytes:
         """As ISecurityContext."""
-        assert self._security is not None
+        if self._security is None:
+            raise Fault(RPC_S_SEC_PKG_ERROR)
         return self._security.unprotect(head, body, trailer, token)
 
     def signList(self, mechTypes: bytes) -> bytes:

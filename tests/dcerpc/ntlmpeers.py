@@ -18,7 +18,7 @@ from tapiproxy.dcerpc.interface import (
 )
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer
 from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
-from tapiproxy.dcerpc.ntlmmessages import ChallengeMessage
+from tapiproxy.dcerpc.ntlmmessages import AuthenticateMessage, ChallengeMessage
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnego import SPNEGOAcceptor
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
@@ -82,7 +82,7 @@ class Lot:
         return bytes((self._drawn * 37 + place * 11) & 0xFF for place in range(count))
 
 
-def server(anonymous: object | None = None) -> NTLMServer:
+def server(anonymous: bool = False) -> NTLMServer:
     """A server whose time stands still."""
     return NTLMServer(
         computerName="TAPIHOST",
@@ -105,6 +105,19 @@ def account(user: str = "alice", domain: str = "DOM", ntHash: bytes = NT_HASH) -
         seconds=lambda: 1_700_000_000.0,
         random=Lot(),
     )
+
+
+def nobody(flags: int = GOLDEN.flags, keySize: int = 16) -> bytes:
+    """The AUTHENTICATE message of who logs on as nobody."""
+    return AuthenticateMessage(
+        LmChallengeResponse=b"",
+        NtChallengeResponse=b"",
+        DomainName="",
+        UserName="",
+        Workstation="",
+        EncryptedRandomSessionKey=bytes(keySize),
+        NegotiateFlags=flags,
+    ).encode()
 
 
 def ntlmAcceptor(

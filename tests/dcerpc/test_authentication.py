@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 from tapiproxy.dcerpc.authentication import Authentication
 from tapiproxy.dcerpc.interface import AuthenticationFailed, Interface
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor
-from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
+from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED, NAK_INVALID_CHECKSUM
 from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tests.dcerpc.ntlmpeers import (
@@ -51,11 +51,18 @@ class Providers(TestCase):
 
     def test_unknown(self) -> None:
         """Another provider, or the level of datagrams, is refused with its reason."""
-        for authType, level in ((16, 6), (0, 2), (68, 6), (10, 3), (9, 3)):
+        for authType, level, reason in (
+            (16, 6, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED),
+            (0, 2, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED),
+            (0, 3, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED),
+            (68, 6, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED),
+            (10, 3, NAK_INVALID_CHECKSUM),
+            (9, 3, NAK_INVALID_CHECKSUM),
+        ):
             failure = self.assertRaises(
                 AuthenticationFailed, service().newContext, authType, level, "peer"
             )
-            self.assertEqual(failure.reason, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
+            self.assertEqual(failure.reason, reason)
 
     def test_accountsOfAPeer(self) -> None:
         """An acceptor is made for the client's address, whose logons are counted."""

@@ -9,7 +9,13 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tapiproxy.dcerpc.identity import INTLMCredentials
-from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, AuthenticationFailed
+from tapiproxy.dcerpc.interface import (
+    ANONYMOUS,
+    ERROR_ACCESS_DENIED,
+    RPC_S_SEC_PKG_ERROR,
+    AuthenticationFailed,
+    Fault,
+)
 from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer, requiredFlags
 from tapiproxy.dcerpc.ntlmmessages import (
@@ -34,6 +40,7 @@ from tests.dcerpc.ntlmpeers import (
     account,
     answerOf,
     legOf,
+    nobody,
     ntlmAcceptor,
     ntlmInitiator,
     server,
@@ -63,12 +70,14 @@ def without(flag: int) -> Callable[[int, bytes], bytes]:
 
 
 class Base(TestCase):
-    def refusal(self, acceptor: NTLMAcceptor, token: bytes) -> str:
+    def refusal(
+        self, acceptor: NTLMAcceptor, token: bytes, status: int = ERROR_ACCESS_DENIED
+    ) -> str:
         """Why a token is refused; nobody is known then."""
         outcome = answerOf(acceptor, token)
         assert isinstance(outcome, AuthenticationFailed), outcome
         self.assertEqual(outcome.reason, NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
-        self.assertEqual(outcome.status, ERROR_ACCESS_DENIED)
+        self.assertEqual(outcome.status, status)
         self.assertFalse(acceptor.complete)
         self.assertIsNone(acceptor.principal)
         self.assertEqual(acceptor.sessionKey, b"")
@@ -236,21 +245,51 @@ class Refusing(Base):
                 self.assertEqual(self.refusal(acceptor, legOf(client, challenge)), "logon failure")
 
     def test_weakFlags(self) -> None:
-        """A level wants its flags of both messages: without one of them nobody comes in."""
-        for level in PROTECTING:
+        """PKT_PRIVACY wants its flags of both messages: without one of them nobody comes in."""
+        for flag in WANTED:
+            client, acceptor = ntlmInitiator(6), ntlmAcceptor(6)
+            failure = self.assertRaises(
+                AuthenticationFailed, shake, client, acceptor, without(flag)
+            )
+            self.assertIn("too weak", str(failure))
+            self.assertEqual(failure.status, RPC_S_SEC_PKG_ERROR)
+
+            acceptor = ntlmAcceptor(6)
+            legOf(acceptor, NegotiateMessage(GOLDEN.flags & ~flag).encode())
+            reason = self.refusal(acceptor, GOLDEN.authenticate, RPC_S_SEC_PKG_ERROR)
+            self.assertIn("too weak", reason)
+
+    def test_flagTakenOut(self) -> None:
+        """Below that, somebody on the way who takes a flag out is found by the MIC."""
+        for level in (4, 5):
             for flag in WANTED:
                 if not requiredFlags(level) & flag:
                     continue
                 client, acceptor = ntlmInitiator(level), ntlmAcceptor(level)
-                failure = self.assertRaises(
-                    AuthenticationFailed, shake, client, acceptor, without(flag)
-                )
-                self.assertIn("too weak", str(failure))
+                self.assertRaises(AuthenticationFailed, shake, client, acceptor, without(flag))
+                self.assertFalse(acceptor.complete)
 
-                acceptor = ntlmAcceptor(level)
-                flags = GOLDEN.flags & ~flag
-                legOf(acceptor, NegotiateMessage(flags).encode())
-                self.assertIn("too weak", self.refusal(acceptor, GOLDEN.authenticate))
+    def test_nothingToVerifyWith(self) -> None:
+        """Who asks for PKT or PKT_INTEGRITY but for no signatures can make no call."""
+        for level in (4, 5):
+            client, acceptor = ntlmInitiator(2), ntlmAcceptor(level)
+            shake(client, acceptor)
+            self.assertEqual((acceptor.complete, acceptor.integrity), (True, False))
+            for token in (b"", bytes(16), b"\1" + bytes(15)):
+                fault = self.assertRaises(Fault, acceptor.unprotect, b"", b"", b"", token, False)
+                self.assertEqual(fault.status, RPC_S_SEC_PKG_ERROR)
+
+    def test_noSignatures(self) -> None:
+        """The same without one of the flags that make signatures strong."""
+        for flag in WANTED:
+            if not requiredFlags(5) & flag:
+                continue
+            acceptor = NTLMAcceptor(server(anonymous=True), Accounts(), 5)
+            legOf(acceptor, NegotiateMessage(GOLDEN.flags).encode())
+            message = nobody(GOLDEN.flags & ~flag)
+            self.assertEqual(legOf(acceptor, message), b"")
+            fault = self.assertRaises(Fault, acceptor.unprotect, b"", b"", b"", bytes(16), True)
+            self.assertEqual(fault.status, RPC_S_SEC_PKG_ERROR)
 
     def test_sealingIsForPrivacy(self) -> None:
         """Below PKT_PRIVACY nobody needs to know how to seal, and at CONNECT nothing at all."""
@@ -317,37 +356,21 @@ class Refusing(Base):
             self.assertEqual(accounts.asked, [])
 
     def test_anonymous(self) -> None:
-        """Nobody is refused, and let in where a principal stands for nobody."""
-        message = AuthenticateMessage(
-            LmChallengeResponse=b"",
-            NtChallengeResponse=b"",
-            DomainName="",
-            UserName="",
-            Workstation="",
-            EncryptedRandomSessionKey=bytes(16),
-            NegotiateFlags=GOLDEN.flags,
-        ).encode()
+        """Nobody is refused, and let in where that was asked for."""
+        message = nobody()
         acceptor = self.begun()
         self.assertEqual(self.refusal(acceptor, message), "logon failure")
-        acceptor = self.begun(server(anonymous="nobody"))
+        acceptor = self.begun(server(anonymous=True))
         self.assertEqual(legOf(acceptor, message), b"")
-        self.assertEqual(acceptor.principal, "nobody")
+        self.assertIs(acceptor.principal, ANONYMOUS)
         self.assertTrue(acceptor.integrity)
 
     def test_sessionKeySize(self) -> None:
         """A session key of another length than sixteen octets is none."""
         for size in (0, 15, 17):
-            acceptor = self.begun(server(anonymous="nobody"))
-            message = AuthenticateMessage(
-                LmChallengeResponse=b"",
-                NtChallengeResponse=b"",
-                DomainName="",
-                UserName="",
-                Workstation="",
-                EncryptedRandomSessionKey=bytes(size),
-                NegotiateFlags=GOLDEN.flags,
-            )
-            self.assertIn("session key", self.refusal(acceptor, message.encode()))
+            acceptor = self.begun(server(anonymous=True))
+            message = nobody(keySize=size)
+            self.assertIn("session key", self.refusal(acceptor, message))
 
     def test_replayed(self) -> None:
         """An AUTHENTICATE that was good once is none for the next challenge."""
