@@ -94,3 +94,47 @@ class INTLMCredentials(Interface):
 
         :param done: to be called once, now or later; with None to refuse, whatever the reason.
         """
+
+
+@attrs.frozen(kw_only=True)
+class KerberosLogon:
+    """
+    What a ticket says of its client; proven.
+
+    :ivar name: the principal as Kerberos writes it: ``alice@DOM.EXAMPLE``, ``host/pc@DOM.EXAMPLE``.
+    :ivar logonInformation: the PAC's, [MS-PAC] 2.5, if the server's key has signed it; else None.
+    """
+
+    name: str
+    logonInformation: bytes | None = attrs.field(repr=False)
+
+
+class IKerberosCredentials(Interface):
+    """
+    The logons of clients of one place with Kerberos.
+
+    Everything is called in the reactor's thread and must not block.
+    """
+
+    def permits() -> bool:
+        """Whether one may be tried now; asked before a ticket is looked at."""
+
+    def failed() -> None:
+        """Count a ticket that proves nothing."""
+
+    def refused(name: str, reason: str) -> None:
+        """
+        Log that a client's requests are refused although it has logged on.
+
+        :param name: as in :class:`KerberosLogon`.
+        """
+
+    def logOn(logon: KerberosLogon, done: Callable[[object | None], None]) -> None:
+        """
+        Make a principal of who has a ticket; may be slow.
+
+        The principal is compared and hashed by value, since context handles belong to it.  Its
+        name is by :func:`principalName`.
+
+        :param done: to be called once, now or later; with None to refuse, whatever the reason.
+        """
