@@ -70,7 +70,8 @@ class Options(usage.Options):
         """
         Read the configuration and find the handlers.
 
-        :raises twisted.python.usage.UsageError: something is wrong, in words.
+        :raises SystemExit: the configuration or a handler cannot be used; its text says why.  Not a
+            UsageError, before whose text twistd would show all its options.
         """
         try:
             for directory in self.pluginDirectories:
@@ -89,7 +90,7 @@ class Options(usage.Options):
             for table in self.configuration.handlers:
                 self.catalogue.get(table.plugin)
         except (ConfigurationError, handlers.HandlerLoadError) as error:
-            raise usage.UsageError(str(error)) from None
+            raise SystemExit(f"tapiproxy: {error}") from None
 
     def read(self) -> config.Configuration:
         """

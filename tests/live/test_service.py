@@ -92,6 +92,7 @@ def test_refusedKey(startServer, config, said):
     for word in said:
         assert word in log, log
     assert "1234" not in log, "never a PIN"
+    assert "Usage:" not in log, "the options are not what is wrong"
 
 
 def test_refusedDemoSiteBeyondLoopback(startServer):
