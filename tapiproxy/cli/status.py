@@ -127,6 +127,8 @@ def _clients(status: Mapping[str, Any]) -> list[Any]:
         (
             each["name"],
             each["principal"] or each["user"],
+            each["mechanism"] or "not logged on",
+            each["level"],
             ", ".join(each["lines"]),
             each["requests"],
             each["queued"],
@@ -151,4 +153,4 @@ _OUTCOMES = (
 _WORDS = {"removed": "handlerRemoved"}
 
 _HANDLER_HEADS = ("handler", "plugin", "state", "lines", "refusals", "failures", "file")
-_CLIENT_HEADS = ("client", "user", "lines", "requests", "queued", "octets")
+_CLIENT_HEADS = ("client", "user", "logon", "level", "lines", "requests", "queued", "octets")

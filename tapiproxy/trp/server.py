@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from tapiproxy.dcerpc.authnames import levelName
 from tapiproxy.dcerpc.interface import Connection, Interface
 from tapiproxy.interfaces import ILine, ILineProvider, IPrincipal
 from tapiproxy.tapi.lineconstants import LINEDEVSTATE_REINIT
@@ -117,7 +118,9 @@ class TelephonyServer:
             self._callbacks[client] = callback
             client.delivery.pushTo(callback.send)
             callback.begin(client.delivery.delivered, partial(self._callbackLost, client))
-        self._log.info("client {client} attached", client=client.name)
+        self._log.info(
+            "client {client} attached: {logon}", client=client.name, logon=_logon(connection)
+        )
         return client
 
     def joined(self, client: Client, connection: Connection) -> None:
@@ -284,6 +287,14 @@ def _name(Req_Func: int) -> str:
     # Eleven names are both a line's and a phone's.
     name, device = names.REQUEST_NAMES.get(Req_Func, ("", ""))
     return f"{device} {name}" if name else "unknown"
+
+
+def _logon(connection: Connection) -> str:
+    """Say who has logged on, and how."""
+    if not connection.principal:
+        return "nobody has logged on"
+    level = levelName(connection.authLevel)
+    return f"{connection.principal.name} by {connection.mechanism} at level {level}"
 
 
 def _nothing() -> None:

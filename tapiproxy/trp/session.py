@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define
 from twisted.internet.interfaces import IReactorTime
 
+from tapiproxy.dcerpc.authnames import levelName
 from tapiproxy.interfaces import ILine, IPrincipal
 from tapiproxy.tapi.linestructs import LINEDEVCAPS
 from tapiproxy.tapi.versions import TAPI_3_1
@@ -304,10 +305,14 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """Describe the client for ``tapiproxy status``."""
+        # All its connections are of one principal, none at a lower level than the first.
+        first = self.connections[0] if self.connections else None
         return {
             "name": self.name,
             "user": self.user,
             "principal": self.principal.name,
+            "level": "" if first is None else levelName(first.authLevel),
+            "mechanism": "" if first is None else first.mechanism,
             "apps": len(self.apps),
             "phoneApps": len(self.phoneApps),
             "lines": sorted(openLine.line.name for openLine in self.lines.values()),

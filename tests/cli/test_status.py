@@ -56,6 +56,8 @@ STATUS = {
             "name": "PC\x1b[31m #1",
             "user": "ann",
             "principal": "",
+            "level": "none",
+            "mechanism": "",
             "apps": 1,
             "phoneApps": 0,
             "lines": ["Line 1"],
@@ -119,10 +121,25 @@ class StatusTests(TestCase):
             "Line 1 acd 1 everything",
             "Line 2 0 nothing",
             "Line 3 acd 0 CREATEAGENT, GETGROUPLIST",
-            "PC\N{REPLACEMENT CHARACTER}[31m #1 ann Line 1 6 5 560",
+            "PC\N{REPLACEMENT CHARACTER}[31m #1 ann not logged on none Line 1 6 5 560",
             "MakeCall 3",
         ):
             self.assertIn(expected, lines)
+
+    def test_loggedOn(self):
+        """A client that has logged on is shown by its principal, with mechanism and level."""
+        client = {
+            **STATUS["clients"][0],
+            "principal": "CALLS\\ann",
+            "level": "privacy",
+            "mechanism": "Negotiate (NTLM)",
+        }
+        _code, out, _err = self.run_(answer={**STATUS, "clients": [client]})
+        lines = [" ".join(line.split()) for line in out.splitlines()]
+        self.assertIn("client user logon level lines requests queued octets", lines)
+        self.assertTrue(
+            any("#1 CALLS\\ann Negotiate (NTLM) privacy Line 1 6 5 560" in line for line in lines)
+        )
 
     def test_terminal(self):
         """What a client calls itself cannot steer the terminal."""

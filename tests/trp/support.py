@@ -63,6 +63,7 @@ class FakeConnection:
         self.group = group
         self.principal = principal
         self.authLevel = RPC_C_AUTHN_LEVEL_NONE
+        self.mechanism = ""
         self.attached = False
         self.aborted = ""
         self.blocked = False

@@ -3,8 +3,11 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import eventAsText, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 from tapiproxy.proxy.broker import Assignment
 from tapiproxy.proxy.lines import StaticLines, staticLine
 from tapiproxy.tapi.lineconstants import LINEDEVSTATE_CLOSE, LINEDEVSTATE_OPEN
@@ -15,16 +18,50 @@ from tapiproxy.tapi.lineerr import (
 )
 from tapiproxy.tapi.proxymessages import LINE_GROUPSTATUS
 from tapiproxy.tapi.versions import TAPI_1_3, TAPI_3_1
+from tapiproxy.trp.principals import Principal
 from tapiproxy.trp.requests import agent, line
 from tests.trp.support import (
     ASSIGNMENTS,
     LINES,
     MACHINE,
+    Application,
     FakeConnection,
     makeHarness,
 )
 
 LINE_CLOSE, LINE_LINEDEVSTATE, LINE_CREATE, LINE_REMOVE = 0x03, 0x08, 0x13, 0x19
+
+
+class Coming(TestCase):
+    """What an administrator sees of who has come."""
+
+    def setUp(self) -> None:
+        self.harness = makeHarness()
+        self.log = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.log)
+        self.addCleanup(globalLogPublisher.removeObserver, self.log)
+
+    def seen(self, app: Application) -> tuple[str, str, str, str]:
+        """Principal, mechanism and level by ``tapiproxy status``, and the line of the log."""
+        app.attach()
+        (client,) = self.harness.server.status()["clients"]
+        (line,) = [text for each in self.log if "attached:" in (text := eventAsText(each))]
+        return client["principal"], client["mechanism"], client["level"], line
+
+    def test_loggedOn(self) -> None:
+        """Who, by what, at which level."""
+        app = self.harness.application(Principal("CALLS\\alice"))
+        app.connection.mechanism = "Negotiate (NTLM)"
+        app.connection.authLevel = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+        *found, line = self.seen(app)
+        self.assertEqual(found, ["CALLS\\alice", "Negotiate (NTLM)", "privacy"])
+        self.assertIn("attached: CALLS\\alice by Negotiate (NTLM) at level privacy", line)
+
+    def test_nobody(self) -> None:
+        """Nobody in particular."""
+        *found, line = self.seen(self.harness.application())
+        self.assertEqual(found, ["", "", "none"])
+        self.assertIn("attached: nobody has logged on", line)
 
 
 class Going(TestCase):
