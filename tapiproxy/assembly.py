@@ -7,7 +7,7 @@ is found here, before that.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import frozen
@@ -15,12 +15,7 @@ from attrs import frozen
 from tapiproxy.config import Configuration, HandlerTable, ListenerTable
 from tapiproxy.configkeys import ConfigurationError, Limit
 from tapiproxy.datadirectory import DataDirectory
-from tapiproxy.dcerpc.client import ClientConnection, connect
-from tapiproxy.dcerpc.interface import (
-    RPC_C_AUTHN_LEVEL_NONE,
-    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
-    Interface,
-)
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 from tapiproxy.dcerpc.server import Limits, ServerFactory
@@ -29,21 +24,28 @@ from tapiproxy.handlers import Catalogue, makeHandler
 from tapiproxy.interfaces import IDemonstration
 from tapiproxy.lifecycle import RunningHandler
 from tapiproxy.listeners import isLoopback
+from tapiproxy.privatefile import PrivateFileError
 from tapiproxy.provisional import ProvisionalHost
 from tapiproxy.proxy.broker import Assignment, Broker
 from tapiproxy.proxy.host import ProxyHost
 from tapiproxy.proxy.lines import StaticLine, StaticLines, staticLine
-from tapiproxy.trp import idl
+from tapiproxy.trp.remotesp import Connector, tcpConnector
 from tapiproxy.trp.server import TelephonyServer
 from tapiproxy.trp.settings import Settings
 from tapiproxy.usersfile import UsersFile, UsersFileError
 from tapiproxy.verify import providedRequestTypes
 from tapiproxy.winbind import DomainChecker, Winbind
 
+if TYPE_CHECKING:
+    from tapiproxy.callbacklogon import CallbackLogon
+
 __all__ = ["Parts", "allowedLimits", "assemble", "assignments", "checkListeners", "join", "lines"]
 
 #: What stands elsewhere in the configuration: [deadlines] and keys of their own.
 _NOT_LIMITS = {"request", "requests", "pollWithoutCallback", "administrators"}
+
+#: Octets of a MachineID, [MS-NLMP] 2.2.2.2.
+_MACHINE_ID_SIZE = 32
 
 #: Large enough for any machine; what is more is a slip of the keyboard.
 _MOST = 2**31 - 1
@@ -57,6 +59,7 @@ class Parts:
 
     :param factories: one for each listener; those of one minimum level have the same.
     :param accounts: who may log on; None for nobody.
+    :param callbackLogon: who the server is to clients; None for nobody.
     :param winbind: verifies users of domains; None if there are none.
     """
 
@@ -67,6 +70,7 @@ class Parts:
     settings: Settings
     limits: Limits
     accounts: UsersFile | None
+    callbackLogon: "CallbackLogon | None"
     winbind: Winbind | None
 
 
@@ -121,14 +125,14 @@ def assemble(
         _checkDemonstration(configuration, table.name, handler)
         broker.addHandler(table.name, handler)
 
-    remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
-
-    async def connector(host: str, port: int, seconds: float) -> ClientConnection:
-        return await connect(reactor, host, port, remotesp, seconds)
-
-    telephony = TelephonyServer(reactor, StaticLines(configured), broker, connector, settings)
+    machineID = os.urandom(_MACHINE_ID_SIZE)
+    callbackLogon = _callbackLogon(configuration, machineID)
+    connector, otherwise = _connectors(configuration, callbackLogon, reactor)
+    telephony = TelephonyServer(
+        reactor, StaticLines(configured), broker, connector, settings, otherwise
+    )
     limits = Limits(**_chosen(configuration.limits, Limits))
-    services = _services(configuration, accounts, winbind, reactor)
+    services = _services(configuration, accounts, winbind, machineID, reactor)
     statistics = Statistics()
     factories = {
         level: ServerFactory(reactor, [telephony.interface], services(level), limits, statistics)
@@ -144,6 +148,7 @@ def assemble(
         settings=settings,
         limits=limits,
         accounts=accounts,
+        callbackLogon=callbackLogon,
         winbind=winbind,
     )
 
@@ -174,6 +179,7 @@ def _services(
     configuration: Configuration,
     accounts: UsersFile | None,
     winbind: Winbind | None,
+    machineID: bytes,
     reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
     """What gives the authentication of listeners, by their minimum level."""
@@ -184,14 +190,45 @@ def _services(
         # The extra: a server that authenticates nobody needs none.
         from tapiproxy.ntlmservice import services
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise ConfigurationError(
-            f"{configuration.source}: [authentication] needs {missing}: "
-            "pip install 'tapiproxy[auth]'"
-        ) from None
+        raise _needsExtra(configuration, "[authentication]", error) from None
     limits = LogonLimits(**_chosen(configuration.limits, LogonLimits))
     checkers = [] if winbind is None else [DomainChecker(winbind, table.domains)]
-    return services(accounts, checkers, limits, reactor)
+    return services(accounts, checkers, limits, machineID, reactor)
+
+
+def _callbackLogon(configuration: Configuration, machineID: bytes) -> "CallbackLogon | None":
+    table = configuration.callback
+    if table is None:
+        return None
+    try:
+        # The extra: a server that logs on nowhere needs none.
+        from tapiproxy.callbacklogon import CallbackLogon
+    except ModuleNotFoundError as error:
+        raise _needsExtra(configuration, "[callback]", error) from None
+    try:
+        return CallbackLogon(table, machineID)
+    except PrivateFileError as error:
+        raise ConfigurationError(f"{configuration.source}: [callback] {error}") from None
+
+
+def _connectors(
+    configuration: Configuration, callbackLogon: "CallbackLogon | None", reactor: Any
+) -> tuple[Connector, Connector | None]:
+    """What connects to clients, and what does where they do not take that."""
+    without = tcpConnector(reactor)
+    if configuration.callback is None or callbackLogon is None:
+        return without, None
+    connector = tcpConnector(reactor, callbackLogon.newContext)
+    return connector, None if configuration.callback.required else without
+
+
+def _needsExtra(
+    configuration: Configuration, table: str, error: ModuleNotFoundError
+) -> ConfigurationError:
+    missing = (error.name or "").partition(".")[0]
+    return ConfigurationError(
+        f"{configuration.source}: {table} needs {missing}: pip install 'tapiproxy[auth]'"
+    )
 
 
 def join(

@@ -97,6 +97,7 @@ def _said(
 _FIXED = {
     "listeners": "listen or [listeners]",
     "authentication": "[authentication]",
+    "callback": "[callback]",
     "data": "data",
     "allowUnauthenticated": "allow_unauthenticated",
     "pollWithoutCallback": "poll_without_callback",

@@ -18,9 +18,16 @@ from tapiproxy import configkeys as kinds
 from tapiproxy import defaults, verify
 from tapiproxy.configkeys import ConfigurationError, Key, Limit, Place, checked, given
 from tapiproxy.dcerpc.authnames import LEVELS
+from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_GSS_NEGOTIATE,
+    RPC_C_AUTHN_LEVEL_NONE,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_C_AUTHN_WINNT,
+)
 
 __all__ = [
     "AuthenticationTable",
+    "CallbackTable",
     "Configuration",
     "HandlerTable",
     "LineTable",
@@ -62,6 +69,25 @@ class AuthenticationTable:
     usersFile: Path
     ntlmAuth: str | None = None
     domains: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class CallbackTable:
+    """
+    ``[callback]``.
+
+    :param user: the account that logs on to clients, as it was written.
+    :param passwordFile: its password or NT hash.
+    :param authType: RPC_C_AUTHN_GSS_NEGOTIATE or RPC_C_AUTHN_WINNT.
+    :param level: RPC_C_AUTHN_LEVEL_CONNECT to PKT_PRIVACY.
+    :param required: refuse clients that do not take the logon.
+    """
+
+    user: str
+    passwordFile: Path
+    authType: int = RPC_C_AUTHN_GSS_NEGOTIATE
+    level: int = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+    required: bool = True
 
 
 @frozen(kw_only=True)
@@ -107,6 +133,7 @@ class Configuration:
 
     :param source: the file's name, for messages.
     :param authentication: who may log on; None for nobody.
+    :param callback: who the server is to clients; None for nobody.
     :param administrators: principals that may attach as administrators.
     :param pollWithoutCallback: attach clients that give no usable call-back endpoint.
     :param deadline: seconds that a handler has for an answer.
@@ -118,6 +145,7 @@ class Configuration:
     listeners: tuple[ListenerTable, ...]
     data: Path
     authentication: AuthenticationTable | None
+    callback: CallbackTable | None
     allowUnauthenticated: bool
     pollWithoutCallback: bool
     administrators: frozenset[str]
@@ -200,6 +228,7 @@ def parse(text: str, source: str, limits: Mapping[str, Limit]) -> Configuration:
         listeners=_listeners(place.below("listeners"), root["listen"], root["listeners"]),
         data=Path(root["data"]).absolute() if root["data"] else defaults.dataDirectory(),
         authentication=_authentication(place.below("authentication"), root["authentication"]),
+        callback=_callback(place.below("callback"), root["callback"]),
         allowUnauthenticated=root["allow_unauthenticated"],
         pollWithoutCallback=root["poll_without_callback"],
         administrators=frozenset(root["administrators"]),
@@ -246,6 +275,34 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
         ntlmAuth=ntlmAuth,
         domains=values["domains"],
     )
+
+
+def _callback(place: Place, table: Mapping[str, Any] | None) -> CallbackTable | None:
+    if table is None:
+        return None
+    values = checked(place, table, _CALLBACK)
+    for name, words in (("user", kinds.ACCOUNT_WORDS), ("password_file", _PASSWORD_FILE_WORDS)):
+        if values[name] is None:
+            raise place.refuse(f"{name} is missing; it should be {words}")
+    return CallbackTable(
+        user=values["user"],
+        passwordFile=Path(values["password_file"]).absolute(),
+        authType=values["mechanism"],
+        level=values["level"],
+        required=values["required"],
+    )
+
+
+def _mechanism(value: Any) -> int:
+    if isinstance(value, str) and value in _MECHANISMS:
+        return _MECHANISMS[value]
+    raise ValueError
+
+
+def _callbackLevel(value: Any) -> int:
+    if (level := _level(value)) != RPC_C_AUTHN_LEVEL_NONE:
+        return level
+    raise ValueError
 
 
 def _level(value: Any) -> int:
@@ -337,6 +394,11 @@ _seconds = kinds.numberOf(Limit(default=5.0, least=0.1, most=_LONGEST_DEADLINE))
 
 _ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
 
+#: The security providers that an account can log on by, [MS-RPCE] 2.2.1.1.7.
+_MECHANISMS = {"negotiate": RPC_C_AUTHN_GSS_NEGOTIATE, "ntlm": RPC_C_AUTHN_WINNT}
+
+_PASSWORD_FILE_WORDS = "a path: a file of mode 0600 with the password (`tapiproxy passwd`)"
+
 # What each table may have.  A server without a configuration is the defaults of the first: one line
 # of one address, and the built-in ACD, which without agents of its own is a small demo site.
 
@@ -349,6 +411,7 @@ _ROOT = (
     ),
     Key("listeners", kinds.tables, "one or more tables [listeners.NAME]", {}),
     Key("authentication", kinds.table, "a table", None),
+    Key("callback", kinds.table, "a table", None),
     Key("data", kinds.text, "the data directory's path", None),
     Key("allow_unauthenticated", kinds.boolean, "true or false", False),
     Key("poll_without_callback", kinds.boolean, "true or false", False),
@@ -373,6 +436,19 @@ _AUTHENTICATION = (
     Key("users_file", kinds.text, "the users file's path", None),
     Key("ntlm_auth", _program, "the path of winbind's ntlm_auth, such as /usr/bin/ntlm_auth", None),
     Key("domains", _domains, "a table of domains' DNS names by their short names", {}),
+)
+
+_CALLBACK = (
+    Key("user", kinds.account, kinds.ACCOUNT_WORDS, None),
+    Key("password_file", kinds.text, _PASSWORD_FILE_WORDS, None),
+    Key("mechanism", _mechanism, f"one of {', '.join(_MECHANISMS)}", RPC_C_AUTHN_GSS_NEGOTIATE),
+    Key(
+        "level",
+        _callbackLevel,
+        f"one of {', '.join(list(LEVELS)[1:])}",
+        RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    ),
+    Key("required", kinds.boolean, "true or false", True),
 )
 
 _HANDLER = (

@@ -18,12 +18,14 @@ from tapiproxy.places import lineOf
 
 __all__ = [
     "ACCOUNTS_WORDS",
+    "ACCOUNT_WORDS",
     "TEXTS_WORDS",
     "TEXT_WORDS",
     "ConfigurationError",
     "Key",
     "Limit",
     "Place",
+    "account",
     "accounts",
     "anyText",
     "boolean",
@@ -41,6 +43,7 @@ __all__ = [
 
 TEXT_WORDS = "a text of 1 to 200 printable characters"
 TEXTS_WORDS = f"a list of texts, each {TEXT_WORDS}"
+ACCOUNT_WORDS = "an account, 'DOMAIN\\user', 'user@domain' or 'user'"
 ACCOUNTS_WORDS = "a list of accounts, each 'DOMAIN\\user', 'user@domain' or 'user'"
 
 
@@ -196,6 +199,12 @@ def texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(map(text, value))
     raise ValueError
+
+
+def account(value: Any) -> str:
+    """An account, as it was written."""
+    accountName(text(value))
+    return str(value)
 
 
 def accounts(value: Any) -> tuple[str, ...]:

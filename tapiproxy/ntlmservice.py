@@ -29,6 +29,7 @@ def services(
     accounts: UsersFile,
     checkers: Iterable[ICredentialsChecker],
     limits: LogonLimits,
+    machineID: bytes,
     reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
     """
@@ -38,6 +39,7 @@ def services(
 
     :param accounts: who may log on, and everybody's groups.
     :param checkers: of others who may log on, asked in turn.
+    :param machineID: that of this process's own logons, which are not taken.
     :param reactor: for deadlines.
     """
     portal = Portal(Principals([accounts]), [InTurn([AccountsChecker(accounts), *checkers])])
@@ -45,7 +47,9 @@ def services(
     dnsName = socket.gethostname().lower()
     computerName = dnsName.partition(".")[0].upper()[:_NETBIOS]
     # A server of no domain is the domain of its own accounts.
-    server = NTLMServer(computerName=computerName, domainName=computerName, dnsName=dnsName)
+    server = NTLMServer(
+        computerName=computerName, domainName=computerName, dnsName=dnsName, machineID=machineID
+    )
 
     def ntlm(authLevel: int, peer: Hashable) -> NTLMAcceptor:
         return NTLMAcceptor(server, logons.of(_shown(peer)), authLevel)

@@ -23,15 +23,17 @@ from tapiproxy.config import Configuration
 from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.control import ControlError, ControlServer, Verb
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
+from tapiproxy.dcerpc.authnames import levelName
 from tapiproxy.descriptors import clientRoom, raiseDescriptorLimit
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.handlers import Catalogue, HandlerLoadError
 from tapiproxy.interfaces import IDemonstration, IReloadable
 from tapiproxy.lifecycle import HandlerStartError, RunningHandler
 from tapiproxy.listeners import ListenerError, serverEndpoint
+from tapiproxy.privatefile import PrivateFileError
 from tapiproxy.provisional import ProvisionalHost
 from tapiproxy.proxy.lines import StaticLines
-from tapiproxy.usersfile import Users, UsersFileError
+from tapiproxy.usersfile import UsersFileError
 
 __all__ = ["TelephonyService"]
 
@@ -42,6 +44,7 @@ _REFUSALS = (
     HandlerArgumentError,
     HandlerLoadError,
     HandlerStartError,
+    PrivateFileError,
     UsersFileError,
 )
 
@@ -164,6 +167,7 @@ class TelephonyService(Service):
         self._hangupBefore = signal.signal(signal.SIGHUP, self._hangup)
         if self.configuration.allowUnauthenticated:
             self._log.warn("allow_unauthenticated: whoever reaches a listener is served")
+        self._sayCallback()
         most = self.parts.settings.attachedClients
         self._log.info(
             "{lines} lines, data directory {path}, configuration {source}; room for {room} clients",
@@ -179,6 +183,22 @@ class TelephonyService(Service):
                 room=room,
                 most=most,
             )
+
+    def _sayCallback(self) -> None:
+        table = self.configuration.callback
+        if table is None:
+            self._log.info(
+                "clients are called back without a logon; those that want one, as Windows' may, "
+                "cannot attach: see [callback]"
+            )
+            return
+        self._log.info(
+            "clients are called back as {user} at level {minimum}; those that do not take that are "
+            "{otherwise}",
+            user=table.user,
+            minimum=levelName(table.level),
+            otherwise="refused" if table.required else "called back without a logon",
+        )
 
     def _begun(self, each: RunningHandler, verbs: Mapping[str, Verb]) -> None:
         """A handler has started: it answers from now on."""
@@ -224,10 +244,9 @@ class TelephonyService(Service):
             raise ConfigurationError(
                 f"{new.source}: {'; '.join(problems)}: that needs a restart of the server"
             )
-        accounts = self.parts.accounts
-        users = None if accounts is None else accounts.reread()
+        takeOverSecrets = self._rereadSecrets()
         if not changes.said:
-            self._takeOverUsers(users)
+            takeOverSecrets()
             self._log.info("configuration {source} re-read: nothing changed", source=new.source)
             return
         joined: dict[RunningHandler, Mapping[str, Verb]] = {}
@@ -242,7 +261,7 @@ class TelephonyService(Service):
                 await each.stop(self._reactor)
             raise
         self._takeOver(new, StaticLines(configured), joined, changes)
-        self._takeOverUsers(users)
+        takeOverSecrets()
         for said in changes.said:
             self._log.info("configuration re-read: {change}", change=said)
         for name in changes.removed:
@@ -305,10 +324,25 @@ class TelephonyService(Service):
             self._control.forget(f"{name}.")
             parts.broker.removeHandler(name)
 
-    def _takeOverUsers(self, users: Users | None) -> None:
-        if self.parts.accounts is not None and users is not None:
-            self.parts.accounts.takeOver(users)
-            self._log.info("users file {path} re-read", path=self.parts.accounts.path)
+    def _rereadSecrets(self) -> Callable[[], None]:
+        """
+        Read the users file and the password file anew.
+
+        :returns: what takes them over.
+        """
+        accounts, callbackLogon = self.parts.accounts, self.parts.callbackLogon
+        users = None if accounts is None else accounts.reread()
+        initiators = None if callbackLogon is None else callbackLogon.reread()
+
+        def takeOver() -> None:
+            if accounts is not None and users is not None:
+                accounts.takeOver(users)
+                self._log.info("users file {path} re-read", path=accounts.path)
+            if callbackLogon is not None and initiators is not None:
+                callbackLogon.takeOver(initiators)
+                self._log.info("password file {path} re-read", path=callbackLogon.path)
+
+        return takeOver
 
     def _reloadFailed(self, failure: Failure) -> None:
         if self._stopping:

@@ -8,7 +8,6 @@ The users file: accounts and groups, one a line, readable by the server's user a
 import fcntl
 import os
 import re
-import stat
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from zope.interface import implementer
 
 from tapiproxy.accountnames import MAX_NAME, UnacceptableName, accountName, principalName
 from tapiproxy.accounts import Account, IAccounts, IGroups
+from tapiproxy.privatefile import PrivateFileError, readPrivate
 
 __all__ = [
     "LARGEST_FILE",
@@ -269,42 +269,9 @@ def read(path: Path) -> str:
     :raises UsersFileError: others may read or write it, or it is no such file.
     """
     try:
-        # Not waiting for a writer, should it be a named pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise UsersFileError(
-            f"the users file {path} cannot be read: {error.strerror}; `tapiproxy passwd {path} "
-            "USER` makes one"
-        ) from None
-    try:
-        _checkPrivate(path, os.fstat(descriptor))
-        with open(descriptor, "rb", closefd=False) as opened:
-            content = opened.read(LARGEST_FILE + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > LARGEST_FILE:
-        raise UsersFileError(f"the users file {path} is larger than {LARGEST_FILE} octets")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsersFileError(f"{path}, line {line}: not UTF-8") from None
-
-
-def _checkPrivate(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise UsersFileError(f"the users file {path} is no regular file")
-    if status.st_mode & 0o077:
-        raise UsersFileError(
-            f"the users file {path} has mode {stat.S_IMODE(status.st_mode):04o}: others than its "
-            f"owner can get at what is as good as passwords; chmod 0600 {path}"
-        )
-    # Root may run the server, or `tapiproxy passwd`, for another user.
-    if os.geteuid() != 0 and status.st_uid not in (os.geteuid(), 0):
-        raise UsersFileError(
-            f"the users file {path} belongs to user {status.st_uid}, who could let in anybody; "
-            f"chown {os.geteuid()} {path}"
-        )
+        return readPrivate(path, "users file", LARGEST_FILE)
+    except PrivateFileError as error:
+        raise UsersFileError(str(error)) from None
 
 
 def rewrite(path: Path, edit: Callable[[str], str]) -> None:

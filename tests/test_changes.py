@@ -39,12 +39,12 @@ class ChangesTests(SynchronousTestCase):
         changes = self.changes(
             'listen = ["tcp:1"]\ndata = "/elsewhere"\nallow_unauthenticated = true\n'
             'poll_without_callback = true\nadministrators = ["a"]\n'
-            + SITE
-            + "[limits]\nclients = 5\n"
+            "callback = {user = 'a', password_file = 'p'}\n" + SITE + "[limits]\nclients = 5\n"
         )
         self.assertEqual(
             sorted(changes.refused),
             [
+                "[callback] has changed",
                 "[limits] has changed",
                 "administrators has changed",
                 "allow_unauthenticated has changed",

@@ -318,6 +318,20 @@ class AuthenticationTests(SynchronousTestCase):
         self.assertIsNone(table.ntlmAuth)
         self.assertIsNone(self.parse("").authentication)
 
+    def test_callback(self):
+        """An account and its password are enough; the rest is what clients want by default."""
+        text = "[callback]\nuser = 'Dom\\Tapi$'\npassword_file = '/etc/password'\n"
+        table = self.parse(text).callback
+        self.assertEqual(
+            table, config.CallbackTable(user="Dom\\Tapi$", passwordFile=Path("/etc/password"))
+        )
+        self.assertEqual((table.authType, table.level, table.required), (9, 6, True))
+        table = self.parse(
+            text + 'mechanism = "ntlm"\nlevel = "integrity"\nrequired = false\n'
+        ).callback
+        self.assertEqual((table.authType, table.level, table.required), (10, 5, False))
+        self.assertIsNone(self.parse("").callback)
+
     def test_accounts(self):
         """Accounts are spelled as principals are, however they are written."""
         read = self.parse(
@@ -354,6 +368,17 @@ class AuthenticationTests(SynchronousTestCase):
                 "[authentication]\nusers_file = 'u'\nntlm_auth = '/bin/ntlm_auth'\n",
                 "line 3: [authentication] ntlm_auth without domains",
             ),
+            ("[callback]\n", "line 1: [callback] user is missing; it should be an account"),
+            (
+                "[callback]\nuser = 'a'\n",
+                "[callback] password_file is missing; it should be a path",
+            ),
+            (
+                "[callback]\nuser = 'a:b'\n",
+                'line 2: [callback] user = "a:b"; it should be an account',
+            ),
+            ("[callback]\nlevel = 'none'\n", 'level = "none"; it should be one of connect, packet'),
+            ("[callback]\nmechanism = 'basic'\n", "it should be one of negotiate, ntlm"),
             ("administrators = ['a\\b\\c']", "it should be a list of accounts, each 'DOMAIN"),
             ("[lines.a]\naddresses = ['1']\nusers = ['']", "it should be a list of accounts"),
         ):
@@ -368,7 +393,14 @@ class DocumentationTests(SynchronousTestCase):
     def test_keys(self):
         """The documentation names every key that there is."""
         tables = {"limits", "deadlines", "handlers", "lines", "listeners", "authentication"}
-        keys = (config._AUTHENTICATION, config._HANDLER, config._LINE, config._LISTENER)
+        tables.add("callback")
+        keys = (
+            config._AUTHENTICATION,
+            config._CALLBACK,
+            config._HANDLER,
+            config._LINE,
+            config._LISTENER,
+        )
         for key in (*config._ROOT, *itertools.chain(*keys)):
             wanted = f"[{key.name}" if key.name in tables else f"`{key.name}`"
             self.assertIn(wanted, self.text)

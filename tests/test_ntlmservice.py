@@ -247,7 +247,7 @@ class AssemblyTests(ServerCase):
             f"configuration = config.parse({text!r}, 'site.toml', assembly.allowedLimits())\n"
             "try:\n"
             "    accounts = assembly._accounts(configuration)\n"
-            "    assembly._services(configuration, accounts, None, None)\n"
+            "    assembly._services(configuration, accounts, None, b'', None)\n"
             "except configkeys.ConfigurationError as error:\n"
             "    print(error)\n"
         )

@@ -10,12 +10,15 @@ from zope.interface import implementer
 
 from tapiproxy import assembly, config, handlers, interfaces, running, usersfile
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
+from tapiproxy.dcerpc.interface import AuthenticationFailed
 from tapiproxy.errors import HandlerArgumentError
+from tapiproxy.nthash import ntHash
 from tapiproxy.plugins.fixed import FixedHandler
 from tapiproxy.tapi.lineconstants import LINEPROXYREQUEST_GETGROUPLIST
 from tapiproxy.trp.principals import NOBODY
 from tapiproxy.trp.proxies import ClientToken
 from tapiproxy.winbind import WinbindError
+from tests.dcerpc.ntlmpeers import Accounts, shake, spnegoAcceptor
 from tests.folders import makeFolder
 from tests.logons import makeLogon
 from tests.reactors import ServiceReactor
@@ -481,6 +484,42 @@ class ReloadTests(RunningCase):
         self.assertLogged(f"the configuration stays as it was: {users}, line 1: it should be user")
         self.assertEqual([each.address for each in self.line("a").addresses], ["2"])
         self.assertIsNotNone(self.successResultOf(accounts.find("", "carol")))
+
+    def test_passwordFile(self):
+        """So is the password of the call-backs: the next one is made with it."""
+        password = self.folder / "password"
+        password.write_text("first")
+        password.chmod(0o600)
+        site = f"{SITE}[callback]\nuser = 'DOM\\tapi'\npassword_file = '{password}'\n"
+        self.start(site)
+        self.assertLogged(
+            "called back as DOM\\tapi at level privacy; those that do not take that are refused"
+        )
+        password.write_text("second")
+        self.assertTrue(self.logsOnWith("first"))
+        self.hangup(site)
+        self.assertLogged(f"password file {password} re-read")
+        self.assertTrue(self.logsOnWith("second"))
+        password.write_text("third")
+        password.chmod(0o644)
+        self.hangup(site)
+        self.assertLogged("the configuration stays as it was: the password file")
+        self.assertTrue(self.logsOnWith("second"))
+
+    def logsOnWith(self, password):
+        """Whether the next call-back proves that it knows a password."""
+        accounts = Accounts()
+        client = self.service.parts.callbackLogon.newContext("192.0.2.1")
+        with self.assertRaises(AuthenticationFailed):
+            shake(client, spnegoAcceptor(6, accounts=accounts))
+        [logon] = accounts.asked
+        self.assertEqual((logon.domain, logon.user), ("DOM", "tapi"))
+        return logon.sessionBaseKey(ntHash(password)) is not None
+
+    def test_noCallbackLogon(self):
+        """Without [callback] the start says what that means for clients."""
+        self.start()
+        self.assertLogged("clients are called back without a logon; those that want one")
 
     def test_notReloadable(self):
         """A handler that takes no options while it runs wants a restart."""

@@ -13,6 +13,7 @@ __all__ = [
     "CallFailed",
     "ClientError",
     "ConnectionEnded",
+    "LogonRefused",
     "NoAnswer",
     "ServerUnreachable",
     "TelephonyError",
@@ -47,15 +48,22 @@ class ServerUnreachable(ClientError):
     """No connection: nobody listens there, the name is unknown, or the network is silent."""
 
 
+class LogonRefused(ClientError):
+    """The server does not take the client's logon, its level, or its doing without."""
+
+
 class AttachRefused(ClientError):
     """
     The server did not let the client in.
 
     :ivar code: the result of ClientAttach ([MS-TRP] 3.1.4.1), an unsigned 32-bit number.
+    :ivar callback: why this client did not accept the server's call-back; empty if it was not for
+        that.
     """
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, callback: str = "") -> None:
         self.code = code
+        self.callback = callback
         super().__init__(f"ClientAttach was refused with {lineerr.name(code)}")
 
 

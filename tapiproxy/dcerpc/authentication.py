@@ -31,7 +31,7 @@ from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.dcerpc.spnego import SPNEGOAcceptor
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 
-_BY_ITSELF = {RPC_C_AUTHN_WINNT: NTLMSSP, RPC_C_AUTHN_GSS_KERBEROS: KERBEROS}
+BY_ITSELF = {RPC_C_AUTHN_WINNT: NTLMSSP, RPC_C_AUTHN_GSS_KERBEROS: KERBEROS}
 """The mechanism of each provider that negotiates none."""
 
 
@@ -52,7 +52,7 @@ class Authentication:
 
     def newContext(self, authType: int, authLevel: int, peer: Hashable) -> ISecurityContext:
         """As IAuthenticationService, at any level that clients ask for."""
-        make = self.mechanisms.get(_BY_ITSELF.get(authType, b""))
+        make = self.mechanisms.get(BY_ITSELF.get(authType, b""))
         if make is None and authType != RPC_C_AUTHN_GSS_NEGOTIATE:
             raise AuthenticationFailed(
                 f"no security provider {authType} here",

@@ -83,6 +83,20 @@ class NTLMAccount:
     seconds: Callable[[], float] = time.time
     random: Callable[[int], bytes] = os.urandom
 
+    @classmethod
+    def written(
+        cls, name: str, ntHash: bytes, workstation: str = "", machineID: bytes = b""
+    ) -> NTLMAccount:
+        """
+        An account as people write it.
+
+        :param name: ``DOMAIN\\user``, ``user@domain``, or ``user`` of no domain.
+        """
+        domain, _, user = name.rpartition("\\")
+        return cls(
+            domain=domain, user=user, ntHash=ntHash, workstation=workstation, machineID=machineID
+        )
+
 
 @implementer(IMechanism)
 class NTLMInitiator(NTLMContext):

@@ -6,6 +6,7 @@ What a client is once it is in, ``session`` knows; how it goes, ``server``.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -20,7 +21,14 @@ from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
 from tapiproxy.trp import idl
 from tapiproxy.trp.departures import Departures
 from tapiproxy.trp.principals import NOBODY
-from tapiproxy.trp.remotesp import Callback, Connector, Machine, connect, parseMachine
+from tapiproxy.trp.remotesp import (
+    Callback,
+    Connector,
+    LogonRefused,
+    Machine,
+    connect,
+    parseMachine,
+)
 from tapiproxy.trp.session import Client
 from tapiproxy.trp.settings import Settings
 from tapiproxy.trp.tapsrv import Attached
@@ -36,6 +44,12 @@ _EVENT_ADMINISTRATION = 0x64646464  # a 64-bit platform
 #: Administration is asked for by who may not.
 _NOT_ADMINISTRATOR = -19
 
+#: What the administrator can do about a client that refuses who calls it back, or how.
+_ABOUT_LOGONS = (
+    ".  Clients that want the server to log on take the account, the mechanism and the level that "
+    "[callback] names; those that take no logon need required = false there"
+)
+
 #: Characters of a machine's name that are kept: a computer's name has at most 255.
 MAX_NAME = 255
 
@@ -49,6 +63,8 @@ class Attaching:
 
     :param clock: the reactor.
     :param connector: connects to a client's remotesp endpoint.
+    :param otherwise: does so for clients that do not take the logon of *connector*; None to refuse
+        them.
     :param departures: of the connections by which clients attach.
     :param enter: makes a client and counts it.
     :ivar refused: clients that were refused, ever.
@@ -60,6 +76,7 @@ class Attaching:
         self,
         clock: IReactorTime,
         connector: Connector,
+        otherwise: Connector | None,
         settings: Settings,
         departures: Departures,
         enter: Enter,
@@ -67,6 +84,7 @@ class Attaching:
         self._departures = departures
         self._clock = clock
         self._connector = connector
+        self._otherwise = otherwise
         self._settings = settings
         self._enter = enter
         self._connecting: set[Deferred[Callback]] = set()
@@ -75,6 +93,7 @@ class Attaching:
         self._attached = 0
         self._stopped = False
         self._logShare = LogShare(clock)
+        self._logShareUnproven = LogShare(clock)
         self.refused = 0
 
     def __len__(self) -> int:
@@ -176,7 +195,15 @@ class Attaching:
         settings = self._settings
         host = hostOf(connection)
         connecting = Deferred.fromCoroutine(
-            connect(self._connector, host, machine.ports, self._clock, settings)
+            connect(
+                self._connector,
+                host,
+                machine.ports,
+                self._clock,
+                settings,
+                self._otherwise,
+                partial(self._logonRefused, connection, machine),
+            )
         )
         self._connecting.add(connecting)
         self._connectingTo[host] += 1
@@ -193,6 +220,8 @@ class Attaching:
 
         def failed(failure: Failure) -> None:
             reason = f"its remotesp at {host} cannot be used: {failure.getErrorMessage()}"
+            if failure.check(LogonRefused):
+                reason += _ABOUT_LOGONS
             self._refuse(connection, machine, reason, attached)
 
         def done(result: Any) -> Any:
@@ -204,6 +233,18 @@ class Attaching:
         connecting.addBoth(done)
         connecting.addCallbacks(connected, failed)
         connecting.addErrback(lambda f: self._log.failure("attaching failed", failure=f))
+
+    def _logonRefused(self, connection: Connection, machine: Machine, reason: Exception) -> None:
+        unsaid = self._logShareUnproven.take(hostOf(connection))
+        if unsaid is not None:
+            self._log.warn(
+                "client {machine} at {peer} does not take the logon of [callback]: {reason}; it is "
+                "called back without one, which required = true would not do{unsaid}",
+                machine=machine.name[:MAX_NAME],
+                peer=connection.peer,
+                reason=str(reason),
+                unsaid=unsaid,
+            )
 
     def _refuse(
         self,

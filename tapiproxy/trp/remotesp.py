@@ -10,12 +10,21 @@ from typing import Protocol
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from tapiproxy.dcerpc import client
-from tapiproxy.dcerpc.interface import Interface, Receiver
+from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
+    RPC_S_SEC_PKG_ERROR,
+    Fault,
+    Interface,
+    Receiver,
+    nca_s_proto_error,
+)
 from tapiproxy.dcerpc.ndr import TransferSyntax
+from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.trp import idl
 from tapiproxy.trp.settings import Settings
 
@@ -23,6 +32,7 @@ __all__ = [
     "Callback",
     "CallbackConnection",
     "Connector",
+    "LogonRefused",
     "Machine",
     "connect",
     "parseMachine",
@@ -90,18 +100,36 @@ class CallbackConnection(Protocol):
 Connector = Callable[[str, int, float], Awaitable[CallbackConnection]]
 
 
-def tcpConnector(reactor: client.Reactor) -> Connector:
+def tcpConnector(
+    reactor: client.Reactor, newContext: Callable[[str], ISecurityContext] | None = None
+) -> Connector:
     """
     Make what connects to clients by TCP.
 
     :param reactor: connections and time.
+    :param newContext: gives the initiator of a logon to a client, by its address; None to come as
+        nobody.
     """
     remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
-    return lambda host, port, seconds: client.connect(reactor, host, port, remotesp, seconds)
+
+    def connector(host: str, port: int, seconds: float) -> Deferred[client.ClientConnection]:
+        security = None if newContext is None else newContext(host)
+        return client.connect(reactor, host, port, remotesp, seconds, security=security)
+
+    return connector
 
 
 class AttachRefused(Exception):
     """The client's remotesp answered RemoteSPAttach with an error."""
+
+
+class LogonRefused(Exception):
+    """The client does not take the server's logon, or wants one; what it answered."""
+
+
+#: What RemoteSPAttach is answered where it is not the call that is refused but who calls, or how:
+#: the last leg of a logon may have no answer of its own.
+_NOT_YOU = {ERROR_ACCESS_DENIED, RPC_S_SEC_PKG_ERROR, nca_s_proto_error}
 
 
 class Callback:
@@ -222,38 +250,77 @@ class Callback:
 
 
 async def connect(
-    connector: Connector, host: str, ports: tuple[int, ...], clock: IReactorTime, settings: Settings
+    connector: Connector,
+    host: str,
+    ports: tuple[int, ...],
+    clock: IReactorTime,
+    settings: Settings,
+    otherwise: Connector | None = None,
+    tellRefused: Callable[[Exception], object] = lambda reason: None,
 ) -> Callback:
     """
     Connect to the first endpoint that answers, bind, and call RemoteSPAttach.  [MS-TRP] 3.3.4.1
 
     :param host: the address that the client's call came from.
+    :param otherwise: connects to clients that do not take the logon of *connector*.
+    :param tellRefused: called with the reason before that is tried.
+    :raises LogonRefused: the client does not take the logon, or the lack of one.
     :raises Exception: none of the endpoints can be used; who awaits sets the deadline of all.
     """
     deadline = clock.seconds() + settings.callbackConnect
     failure: Exception = TimeoutError("no time left")
     for port in ports:
-        left = deadline - clock.seconds()
-        if left <= 0:
-            break
         try:
-            connection = await connector(host, port, left)
+            try:
+                return await _attach(connector, host, port, deadline, clock, settings)
+            except LogonRefused as error:
+                if otherwise is None:
+                    raise
+                tellRefused(error)
+            return await _attach(otherwise, host, port, deadline, clock, settings)
         except CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 -- however it fails, the next one may do
             failure = error
-            continue
-        try:
-            answer = await connection.call(
-                idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), deadline - clock.seconds()
-            )
-            reply = idl.decodeRemoteSPAttachReply(
-                answer, 0, len(answer), connection.littleEndian, connection.transferSyntax
-            )
-            if reply.result:
-                raise AttachRefused(f"RemoteSPAttach gave 0x{reply.result:08X}")
-        except BaseException:
-            connection.close()
-            raise
-        return Callback(connection, reply.phContext, clock, settings)
     raise failure
+
+
+async def _attach(
+    connector: Connector,
+    host: str,
+    port: int,
+    deadline: float,
+    clock: IReactorTime,
+    settings: Settings,
+) -> Callback:
+    """
+    Connect to an endpoint, bind, and call RemoteSPAttach; nothing is left if that fails.
+
+    :raises LogonRefused: the client does not take the logon, or the lack of one.
+    """
+
+    def left() -> float:
+        seconds = deadline - clock.seconds()
+        if seconds <= 0:
+            raise TimeoutError("no time left")
+        return seconds
+
+    try:
+        connection = await connector(host, port, left())
+    except (client.LogonFailed, ConnectionClosed) as error:
+        raise LogonRefused(str(error)) from None
+    try:
+        answer = await connection.call(idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), left())
+        reply = idl.decodeRemoteSPAttachReply(
+            answer, 0, len(answer), connection.littleEndian, connection.transferSyntax
+        )
+        if reply.result:
+            raise AttachRefused(f"RemoteSPAttach gave 0x{reply.result:08X}")
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, ConnectionClosed) or (
+            isinstance(error, Fault) and error.status in _NOT_YOU
+        ):
+            raise LogonRefused(f"RemoteSPAttach failed: {error}") from None
+        raise
+    return Callback(connection, reply.phContext, clock, settings)

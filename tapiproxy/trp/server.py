@@ -47,6 +47,8 @@ class TelephonyServer:
     :param provider: where lines come from.
     :param broker: who answers for them.
     :param connector: connects to a client's remotesp endpoint.
+    :param otherwise: does so for clients that do not take the logon of *connector*; None to refuse
+        them.
     :ivar interface: tapsrv, for the runtime.
     :ivar clients: those that are attached.
     """
@@ -60,6 +62,7 @@ class TelephonyServer:
         broker: Broker,
         connector: Connector,
         settings: Settings | None = None,
+        otherwise: Connector | None = None,
     ) -> None:
         self._clock = clock
         self._settings = settings or Settings()
@@ -69,7 +72,9 @@ class TelephonyServer:
         self._unserved: Counter[int] = Counter()
         self._callbacks: dict[Client, Callback] = {}
         self._departures = Departures()
-        self._attaching = Attaching(clock, connector, self._settings, self._departures, self._enter)
+        self._attaching = Attaching(
+            clock, connector, otherwise, self._settings, self._departures, self._enter
+        )
         self._numbers = 0
         self._lost = 0
         self._draining = False

@@ -5,6 +5,7 @@ Both listen on a `MemoryNetwork` and call back over it; both answer the 20 reque
 `canned` says.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -15,6 +16,7 @@ from tapiproxy.client.connect import connect
 from tapiproxy.client.telephony import TelephonyClient
 from tapiproxy.dcerpc.client import connect as connectRPC
 from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.dcerpc.server import ServerFactory
 from tapiproxy.errors import TAPIError
 from tapiproxy.interfaces import IAgentProxyHandler, ICallCenterProxyHandler
@@ -27,7 +29,7 @@ from tapiproxy.tapi.proxymessages import LINE_AGENTSESSIONSTATUS
 from tapiproxy.tapi.proxyrequest import PROXY_REQUESTS
 from tapiproxy.trp import completions, events, idl, templates
 from tapiproxy.trp.events import Recipient
-from tapiproxy.trp.remotesp import parseMachine
+from tapiproxy.trp.remotesp import parseMachine, tcpConnector
 from tapiproxy.trp.requests import agent, generic, line
 from tapiproxy.trp.server import TelephonyServer
 from tests.client.canned import ANSWERS, H_SESSION, PIN
@@ -196,20 +198,36 @@ class CannedHandler:
 
 
 class RealServer:
-    """The product's server: runtime, session and broker, with the canned handler behind."""
+    """
+    The product's server: runtime, session and broker, with the canned handler behind.
 
-    def __init__(self, network: MemoryNetwork) -> None:
+    :param authentication: who may come in; None for everybody.
+    :param newContext: gives the initiators of its call-backs; None to call back as nobody.
+    :param required: refuse clients that do not take that.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        authentication: IAuthenticationService | None = None,
+        newContext: Callable[[str], ISecurityContext] | None = None,
+        required: bool = True,
+    ) -> None:
         broker = Broker()
         only = staticLine("Line 1", ("1000",))
         broker.assign([Assignment(line=only, handler="canned")])
         broker.addHandler("canned", CannedHandler(broker))
         self.broker = broker
 
-        async def connector(host: str, port: int, seconds: float) -> Any:
-            return await connectRPC(network, host, port, REMOTESP, seconds)  # type: ignore[arg-type]  # a Clock
-
-        self.telephony = TelephonyServer(network, StaticLines((only,)), broker, connector)  # type: ignore[arg-type]  # a Clock
-        self.factory = ServerFactory(network, [self.telephony.interface])  # type: ignore[arg-type]  # a Clock
+        clock: Any = network
+        self.telephony = TelephonyServer(
+            clock,
+            StaticLines((only,)),
+            broker,
+            tcpConnector(clock, newContext),
+            otherwise=None if required else tcpConnector(clock),
+        )
+        self.factory = ServerFactory(clock, [self.telephony.interface], authentication)
         network.listenTCP(PORT, self.factory, interface=HOST)
 
 
@@ -236,15 +254,27 @@ class Application:
             found[0].raiseException()
         return found[0]
 
-    def connect(self) -> TelephonyClient:
-        """Attach."""
-        client: TelephonyClient = self.result(
-            connect(
-                self.network,  # type: ignore[arg-type]  # a Clock
-                HOST,
-                PORT,
-                onEvent=lambda event, hRemoteLine: self.events.append(event),
-                observer=self.passed.append,
-            )
+    def connecting(
+        self,
+        newContext: Callable[[str], ISecurityContext] | None = None,
+        servers: IAuthenticationService | None = None,
+    ) -> "Deferred[TelephonyClient]":
+        """Begin to attach."""
+        return connect(
+            self.network,  # type: ignore[arg-type]  # a Clock
+            HOST,
+            PORT,
+            onEvent=lambda event, hRemoteLine: self.events.append(event),
+            observer=self.passed.append,
+            newContext=newContext,
+            servers=servers,
         )
+
+    def connect(
+        self,
+        newContext: Callable[[str], ISecurityContext] | None = None,
+        servers: IAuthenticationService | None = None,
+    ) -> TelephonyClient:
+        """Attach."""
+        client: TelephonyClient = self.result(self.connecting(newContext, servers))
         return client

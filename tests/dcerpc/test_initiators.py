@@ -1,17 +1,28 @@
 """What a client side logs on with: which providers, and for whom."""
 
+from functools import partial
+
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tapiproxy.dcerpc.initiators import Initiators
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT
+from tapiproxy.dcerpc.ntlminitiator import NTLMInitiator
 from tapiproxy.dcerpc.ntlmmessages import (
     AuthenticateMessage,
     MsvAvTargetName,
     responsePairs,
 )
 from tapiproxy.dcerpc.security import ISecurityContext
-from tests.dcerpc.ntlmpeers import LEVELS, account, service, shake
+from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP, decodeInit
+from tests.dcerpc.ntlmpeers import LEVELS, account, legOf, service, shake
+
+MECHANISMS = {NTLMSSP: partial(NTLMInitiator, account())}
+
+
+def initiators(authType: int, authLevel: int) -> Initiators:
+    """Alice, by NTLM."""
+    return Initiators(mechanisms=MECHANISMS, authType=authType, authLevel=authLevel)
 
 
 class Made(TestCase):
@@ -19,8 +30,7 @@ class Made(TestCase):
         """Both providers log on at each level, as the account."""
         for authType in (RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT):
             for level in LEVELS:
-                initiators = Initiators(account=account(), authType=authType, authLevel=level)
-                client = initiators.newContext("192.0.2.7")
+                client = initiators(authType, level).newContext("192.0.2.7")
                 verifyObject(ISecurityContext, client)
                 self.assertEqual((client.authType, client.authLevel), (authType, level))
                 acceptor = service().newContext(authType, level, "peer")
@@ -29,12 +39,21 @@ class Made(TestCase):
 
     def test_defaults(self) -> None:
         """Unless told otherwise it is negotiated, and sealed: [MS-TRP] 5.1."""
-        client = Initiators(account=account()).newContext("192.0.2.7")
+        client = Initiators(mechanisms=MECHANISMS).newContext("192.0.2.7")
         self.assertEqual((client.authType, client.authLevel), (9, 6))
+
+    def test_preference(self) -> None:
+        """What is named first is begun with; the server may choose the other."""
+        mechanisms = {KERBEROS: MECHANISMS[NTLMSSP], **MECHANISMS}
+        client = Initiators(mechanisms=mechanisms).newContext("192.0.2.7")
+        self.assertEqual(decodeInit(legOf(client, b"")).mechTypes, (KERBEROS, NTLMSSP))
+        client = Initiators(mechanisms=mechanisms).newContext("192.0.2.7")
+        shake(client, service().newContext(9, 6, "peer"))
+        self.assertTrue(client.complete)
 
     def test_target(self) -> None:
         """A logon names, signed, whom it is for."""
-        client = Initiators(account=account(), authType=10).newContext("192.0.2.7")
+        client = initiators(10, 6).newContext("192.0.2.7")
         token = shake(client, service().newContext(10, 6, "peer"))[2]
         response = AuthenticateMessage.decode(token).NtChallengeResponse
         self.assertEqual(

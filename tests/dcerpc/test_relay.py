@@ -5,6 +5,8 @@ Mallory is whom the victim calls: each token that she is sent she gives to a ser
 and the server's answer to the victim.
 """
 
+from functools import partial
+
 import attrs
 from twisted.trial.unittest import TestCase
 
@@ -18,6 +20,8 @@ from tapiproxy.dcerpc.interface import (
     RPC_S_SEC_PKG_ERROR,
     nca_s_proto_error,
 )
+from tapiproxy.dcerpc.ntlminitiator import NTLMInitiator
+from tapiproxy.dcerpc.spnegotokens import NTLMSSP
 from tests.dcerpc.conversation import Conversation, ack
 from tests.dcerpc.ntlmpeers import LEVELS, PROTECTING, account, server, service
 from tests.dcerpc.pdus import bind, request, split
@@ -40,8 +44,9 @@ class Mallory:
         shared = attrs.evolve(server(), machineID=machineID)
         self.server = Conversation(service(minimum=level, shared=shared))
         self.last: Exception | None = None
+        who = attrs.evolve(account(), machineID=VICTIM)
         initiators = Initiators(
-            account=attrs.evolve(account(), machineID=VICTIM), authType=authType, authLevel=level
+            mechanisms={NTLMSSP: partial(NTLMInitiator, who)}, authType=authType, authLevel=level
         )
         self.bound = False
         self.victim = ClientAssociation(

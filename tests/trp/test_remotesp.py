@@ -1,13 +1,32 @@
 """The call-back: what pszMachine says, what is sent, when it is given up."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import TestCase
 
-from tapiproxy.trp.remotesp import Callback, Machine, parseMachine, tcpConnector
+from tapiproxy.dcerpc.client import AssociationFailed, LogonFailed
+from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
+    RPC_S_SEC_PKG_ERROR,
+    Fault,
+    nca_s_fault_unspec,
+    nca_s_proto_error,
+)
+from tapiproxy.trp import idl
+from tapiproxy.trp.remotesp import (
+    Callback,
+    LogonRefused,
+    Machine,
+    connect,
+    parseMachine,
+    tcpConnector,
+)
 from tapiproxy.trp.settings import Settings
 from tests.trp.support import FakeCallback
 
@@ -47,6 +66,129 @@ class Connecting(TestCase):
         self.assertEqual(reactor.tcpClients[0][:2], ("192.0.2.1", 4711))
         reactor.advance(3)
         self.failureResultOf(connecting, TimeoutError)
+
+
+class Attaching(TestCase):
+    """connect(): to each endpoint with the logon, and without it where that is allowed."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.callback = FakeCallback()
+        self.asked: list[tuple[str, int, float]] = []
+        self.told: list[str] = []
+
+    def attempt(
+        self, first: list[Any], second: list[Any] | None = None, ports: tuple[int, ...] = (1, 2)
+    ) -> "Deferred[Callback]":
+        """
+        Connect.
+
+        :param first: what each connection with the logon comes to.
+        :param second: the same without it; None where that is not allowed.
+        """
+
+        def connector(name: str, outcomes: list[Any]) -> Any:
+            def connect(host: str, port: int, seconds: float) -> "Deferred[Any]":
+                self.asked.append((name, port, seconds))
+                outcome = outcomes.pop(0)
+                if isinstance(outcome, Deferred):
+                    return outcome
+                return fail(outcome) if isinstance(outcome, Exception) else succeed(outcome)
+
+            return connect
+
+        return Deferred.fromCoroutine(
+            connect(
+                connector("logon", first),
+                "192.0.2.1",
+                ports,
+                self.clock,
+                Settings(callbackConnect=3.0),
+                None if second is None else connector("none", second),
+                lambda reason: self.told.append(str(reason)),
+            )
+        )
+
+    def answering(self, outcome: Any) -> FakeCallback:
+        """A connection whose RemoteSPAttach comes to something else."""
+        connection = FakeCallback()
+        connection.call = lambda *arguments: (  # type: ignore[method-assign]  # a test's
+            outcome if isinstance(outcome, Deferred) else fail(outcome)
+        )
+        return connection
+
+    def test_logon(self) -> None:
+        """A client that takes the logon is not asked for anything else."""
+        self.successResultOf(self.attempt([self.callback], []))
+        self.assertEqual((self.asked, self.told), ([("logon", 1, 3.0)], []))
+
+    def test_required(self) -> None:
+        """Where the logon is required, its refusal leaves the other endpoints only."""
+        refused = self.attempt([LogonFailed("no"), LogonFailed("never")])
+        failure = self.failureResultOf(refused, LogonRefused)
+        self.assertEqual(str(failure.value), "never")
+        self.assertEqual([each[:2] for each in self.asked], [("logon", 1), ("logon", 2)])
+        self.assertEqual(self.told, [])
+
+    def test_notRequired(self) -> None:
+        """Where it is not, the same endpoint is tried without it, whatever shows the refusal."""
+        closed = ConnectionDone("closed")
+        for refusal, said in (
+            (LogonFailed("no verifier"), "no verifier"),
+            (closed, str(closed)),
+            (self.answering(Fault(ERROR_ACCESS_DENIED)), "fault 0x00000005"),
+            (self.answering(Fault(RPC_S_SEC_PKG_ERROR)), "fault 0x00000721"),
+            (self.answering(Fault(nca_s_proto_error)), "fault 0x1C01000B"),
+            (self.answering(closed), str(closed)),
+        ):
+            self.asked.clear()
+            self.told.clear()
+            self.successResultOf(self.attempt([refusal], [self.callback]))
+            self.assertEqual([each[:2] for each in self.asked], [("logon", 1), ("none", 1)])
+            [told] = self.told
+            self.assertIn(said, told)
+            if isinstance(refusal, FakeCallback):
+                self.assertTrue(refusal.closed)
+            self.assertFalse(self.callback.closed)
+
+    def test_otherFailures(self) -> None:
+        """What is no matter of the logon is not tried without it, but at the next endpoint."""
+        for refusal in (
+            ConnectionRefusedError(),
+            AssociationFailed("the server broke the protocol"),
+            self.answering(Fault(nca_s_fault_unspec)),
+            self.answering(succeed(b"")),
+            self.answering(succeed(idl.encodeRemoteSPAttachReply(bytes(20), 0x80000048))),
+        ):
+            self.asked.clear()
+            self.successResultOf(self.attempt([refusal, self.callback], []))
+            self.assertEqual([each[:2] for each in self.asked], [("logon", 1), ("logon", 2)])
+            if isinstance(refusal, FakeCallback):
+                self.assertTrue(refusal.closed)
+        self.assertEqual(self.told, [])
+
+    def test_oneDeadline(self) -> None:
+        """What is tried without the logon has what is left of the time, or none."""
+        slow: Deferred[Any] = Deferred()
+        attempt = self.attempt([slow], [self.callback])
+        self.clock.advance(2)
+        slow.errback(LogonFailed("at last"))
+        self.successResultOf(attempt)
+        self.assertEqual(self.asked, [("logon", 1, 3.0), ("none", 1, 1.0)])
+        late: Deferred[Any] = Deferred()
+        attempt = self.attempt([late], [self.callback])
+        self.clock.advance(3)
+        late.errback(LogonFailed("too late"))
+        self.failureResultOf(attempt, TimeoutError)
+
+    def test_cancelled(self) -> None:
+        """Whoever is cancelled while RemoteSPAttach is called leaves no connection."""
+        connection = self.answering(Deferred())
+        attempt = self.attempt([connection], [self.callback])
+        attempt.cancel()
+        self.failureResultOf(attempt, CancelledError)
+        self.assertTrue(connection.closed)
+        self.assertEqual(len(self.asked), 1)
 
 
 class Sending(TestCase):

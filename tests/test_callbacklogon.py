@@ -1,0 +1,144 @@
+"""Who the server is to its clients: from the configuration to what a client is sent."""
+
+import subprocess
+import sys
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from tapiproxy import assembly, config, handlers
+from tapiproxy.callbacklogon import CallbackLogon
+from tapiproxy.configkeys import ConfigurationError
+from tapiproxy.datadirectory import DataDirectory
+from tapiproxy.dcerpc.interface import AuthenticationFailed
+from tapiproxy.dcerpc.ntlm import NTLMAcceptor
+from tapiproxy.nthash import ntHash
+from tests.dcerpc.ntlmpeers import Accounts, server, service, shake
+from tests.dcerpc.ntlmvectors import GOLDEN
+from tests.folders import makeFolder
+from tests.reactors import ServiceReactor
+
+MACHINE = bytes(range(32))
+
+
+class CallbackCase(SynchronousTestCase):
+    def setUp(self):
+        self.folder = makeFolder(self)
+        self.password = self.folder / "password"
+        self.password.write_text("secret")
+        self.password.chmod(0o600)
+
+    def text(self, more=""):
+        return f"[callback]\nuser = 'DOM\\tapi'\npassword_file = '{self.password}'\n{more}"
+
+
+class LogonTests(CallbackCase):
+    def asked(self, user, authType=9, level=6):
+        """What the client's acceptor is asked to verify, and under which provider."""
+        table = config.CallbackTable(
+            user=user, passwordFile=self.password, authType=authType, level=level
+        )
+        client = CallbackLogon(table, MACHINE).newContext("192.0.2.7")
+        self.assertEqual((client.authType, client.authLevel), (authType, level))
+        accounts = Accounts()
+        with self.assertRaises(AuthenticationFailed):
+            shake(client, service(accounts).newContext(authType, level, "peer"))
+        [logon] = accounts.asked
+        self.assertIsNotNone(logon.sessionBaseKey(ntHash("secret")))
+        return logon
+
+    def test_names(self):
+        """An account of a domain, of a DNS domain, and of none, as clients know them."""
+        for user, expected in (
+            ("DOM\\Tapi$", ("DOM", "Tapi$")),
+            ("tapi@dom.test", ("", "tapi@dom.test")),
+            ("tapi", ("", "tapi")),
+        ):
+            logon = self.asked(user)
+            self.assertEqual((logon.domain, logon.user), expected)
+            self.assertNotEqual(logon.workstation, "")
+
+    def test_providers(self):
+        """The provider and the level are the configuration's."""
+        for authType in (9, 10):
+            for level in (2, 4, 5, 6):
+                self.asked("tapi", authType, level)
+
+    def test_ownAcceptor(self):
+        """What it makes, the acceptors of its own process refuse unasked."""
+        self.password.write_text(GOLDEN.password)
+        table = config.CallbackTable(user="DOM\\alice", passwordFile=self.password, authType=10)
+        logon = CallbackLogon(table, MACHINE)
+        for machineID in (bytes(32), b""):
+            acceptor = NTLMAcceptor(attrs.evolve(server(), machineID=machineID), Accounts(), 6)
+            shake(logon.newContext("192.0.2.7"), acceptor)
+            self.assertEqual(acceptor.principal, "DOM\\alice")
+        accounts = Accounts()
+        acceptor = NTLMAcceptor(attrs.evolve(server(), machineID=MACHINE), accounts, 6)
+        with self.assertRaises(AuthenticationFailed):
+            shake(logon.newContext("192.0.2.7"), acceptor)
+        self.assertEqual(accounts.asked, [])
+
+
+class AssemblyTests(CallbackCase):
+    def assemble(self, text):
+        configuration = config.parse(text, "site.toml", assembly.allowedLimits())
+        directory = DataDirectory(self.folder / "data")
+        try:
+            return assembly.assemble(
+                configuration, handlers.findFactories(), directory, ServiceReactor()
+            )
+        finally:
+            directory.close()
+
+    def test_none(self):
+        """Without [callback] nobody logs on."""
+        self.assertIsNone(self.assemble("").callbackLogon)
+
+    def test_machineID(self):
+        """Call-backs and listeners know each other, and no other server's."""
+        users = self.folder / "users"
+        users.write_text("user DOM\\tapi:" + ntHash("secret").hex())
+        users.chmod(0o600)
+        both = self.text(f"[authentication]\nusers_file = '{users}'\n")
+        parts, other = self.assemble(both), self.assemble(both)
+        for factory, accepted in ((parts.factories[0], False), (other.factories[0], True)):
+            client = parts.callbackLogon.newContext("192.0.2.7")
+            acceptor = factory.endpoint.authentication.newContext(9, 6, "peer")
+            if accepted:
+                shake(client, acceptor)
+                self.assertEqual(acceptor.principal.name, "DOM\\tapi")
+            else:
+                error = self.assertRaises(AuthenticationFailed, shake, client, acceptor)
+                self.assertIn("this server's own logon", str(error))
+
+    def test_passwordFile(self):
+        """A password file that cannot be used stops the start with its reason."""
+        self.password.chmod(0o640)
+        error = self.assertRaises(ConfigurationError, self.assemble, self.text())
+        self.assertIn("site.toml: [callback] the password file", str(error))
+        self.assertIn("chmod 0600", str(error))
+
+    def test_extra(self):
+        """Without the extra the start stops with the line to type."""
+        program = (
+            "import sys\n"
+            "sys.modules['cryptography'] = None\n"
+            "from tapiproxy import assembly, config, configkeys\n"
+            f"configuration = config.parse({self.text()!r}, 'site.toml', {{}})\n"
+            "try:\n"
+            "    assembly._callbackLogon(configuration, b'')\n"
+            "except configkeys.ConfigurationError as error:\n"
+            "    print(error)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        self.assertEqual(
+            done.stdout,
+            "site.toml: [callback] needs cryptography: pip install 'tapiproxy[auth]'\n",
+        )
