@@ -5,7 +5,10 @@ Written from C706 and [MS-RPCE] 2.2.2, on purpose without ``tapiproxy``: this is
 on every signature.
 """
 
+import contextlib
 import struct
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import pytest
@@ -33,6 +36,14 @@ CONNECT = 2
 PKT = 4
 PKT_INTEGRITY = 5
 PKT_PRIVACY = 6
+
+#: The levels by the names that the configuration has for them.
+LEVEL_NAMES = {
+    CONNECT: "connect",
+    PKT: "packet",
+    PKT_INTEGRITY: "integrity",
+    PKT_PRIVACY: "privacy",
+}
 
 GSS_NEGOTIATE = 9
 WINNT = 10
@@ -254,3 +265,14 @@ def initiator(authType: int, user: str, password: str, host: str = "localhost"):
 def acceptor(authType: int):
     """A server's context of pyspnego; NTLM's accounts are those of the file NTLM_USER_FILE."""
     return spnego.server(protocol=PROTOCOLS[authType], context_req=_WANTED)
+
+
+@contextlib.contextmanager
+def accounts(directory: Path, account: str, password: str) -> Iterator[None]:
+    """While the block runs, acceptors of NTLM know one account, and NTLMv2 alone."""
+    users = directory / "pyspnego.users"
+    users.write_text(f"{account.replace(chr(92), ':')}:{password}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NTLM_USER_FILE", str(users))
+        patch.setenv("LM_COMPAT_LEVEL", "5")
+        yield

@@ -30,16 +30,19 @@ from tests.live.packets import (
 from tests.live.pdus import (
     CONNECT,
     GSS_NEGOTIATE,
+    LEVEL_NAMES,
     PKT,
     PKT_INTEGRITY,
     PKT_PRIVACY,
     WINNT,
     Security,
+    accounts,
 )
 from tests.live.pdusclient import Faulted, PDUsClient, channelTo
 from tests.live.peer import PATIENCE, Agent, Client, ImpacketClient, faultStatus, rpcrt
 from tests.live.relay import HeaderSigningOff
 from tests.live.sambaclient import Refused, Samba, SambaClient
+from tests.live.securedremotesp import SecuredRemoteSP
 from tests.live.server import Server, freePort
 
 USER = "alice"
@@ -48,10 +51,11 @@ PASSWORD = "secret"
 #: What clients of no domain name as theirs: their own computer.
 DOMAIN = "PC7"
 
-#: A minimum level of the configuration for each level that clients ask for.
-MINIMUM = {CONNECT: "connect", PKT: "packet", PKT_INTEGRITY: "integrity", PKT_PRIVACY: "privacy"}
-
 ERROR_ACCESS_DENIED = 5
+#: The server's account, by which it logs on to clients, and its password.
+ACCOUNT = "TAPI\\server"
+ACCOUNT_PASSWORD = "call back"
+
 #: Octets that no client here takes in one fragment.
 MANY = 6000
 
@@ -64,6 +68,10 @@ CONFIGURATION = """
 
 [authentication]
 users_file = "{users}"
+
+[callback]
+user = '{account}'
+password_file = "{password}"
 
 [handlers.acd]
 
@@ -91,7 +99,7 @@ class Logon(NamedTuple):
 
     def __str__(self) -> str:
         signing = "header" if self.headerSigning else "plain"
-        return f"{self.client}-{pdus.PROTOCOLS[self.authType]}-{MINIMUM[self.level]}-{signing}"
+        return f"{self.client}-{pdus.PROTOCOLS[self.authType]}-{LEVEL_NAMES[self.level]}-{signing}"
 
 
 class Place:
@@ -126,11 +134,19 @@ def place(tmp_path_factory) -> Iterator[Place]:
     users.touch(0o600)
     # The NT hash of PASSWORD.
     users.write_text(f"user {USER}:878d8014606cda29677a44efa1353fc7\n")
-    ports = {level: freePort() for level in MINIMUM}
-    listeners = [LISTENER.format(level=MINIMUM[level], port=port) for level, port in ports.items()]
-    config = CONFIGURATION.format(listeners="".join(listeners), users=users)
+    password = directory / "password"
+    password.touch(0o600)
+    password.write_text(ACCOUNT_PASSWORD)
+    ports = {level: freePort() for level in LEVEL_NAMES}
+    listeners = [
+        LISTENER.format(level=LEVEL_NAMES[level], port=port) for level, port in ports.items()
+    ]
+    config = CONFIGURATION.format(
+        listeners="".join(listeners), users=users, account=ACCOUNT, password=password
+    )
     server = Server(directory, config=config, port=ports[PKT_PRIVACY])
     with contextlib.ExitStack() as stack:
+        stack.enter_context(accounts(directory, ACCOUNT, ACCOUNT_PASSWORD))
         stack.callback(server.cleanUp)
         server.start()
         yield Place(ports, stack)
@@ -210,14 +226,15 @@ def needs(logon: Logon):
 
 
 @contextlib.contextmanager
-def attached(client: Client) -> Iterator[Agent]:
-    """An agent application over a client, ended when the block ends."""
-    agent = Agent(0, client=client)
+def attached(client: Client, logon: Logon) -> Iterator[Agent]:
+    """An agent application over a client, ended when the block ends; it wants sealed call-backs."""
+    remotesp = SecuredRemoteSP(ACCOUNT, headerSigning=logon.headerSigning)
+    agent = Agent(0, client=client, remotesp=remotesp)
     try:
         yield agent
     finally:
         agent.close()
-    assert not agent.remotesp.complaints
+    assert not remotesp.complaints
 
 
 def completeTheExchange(agent: Agent) -> None:
@@ -235,15 +252,17 @@ def completeTheExchange(agent: Agent) -> None:
 def test_exchange(place, logon):
     """4.12 from attach to detach, by a client at the least level that its listener permits."""
     client = CLIENTS[logon.client](place, logon, place.ports[logon.level])
-    with attached(client) as agent:
+    with attached(client, logon) as agent:
         completeTheExchange(agent)
+        # RemoteSPAttach, events and RemoteSPDetach
+        assert agent.remotesp.verified >= 4
 
 
 @pytest.mark.parametrize("logon", [needs(each) for each in SEALED])
 def test_fragments(place, logon):
     """A request and an answer of many sealed fragments are put together."""
     client = CLIENTS[logon.client](place, logon, place.ports[logon.level])
-    with attached(client) as agent:
+    with attached(client, logon) as agent:
         agent.establish()
         area = VarData()
         area.add(bytes(30000))
@@ -270,7 +289,7 @@ def test_fragments(place, logon):
 def denied(place: Place, logon: Logon, port: int) -> bool:
     """Whether a client is told that its access is denied, at its handshake or its first call."""
     try:
-        with attached(CLIENTS[logon.client](place, logon, port)) as agent:
+        with attached(CLIENTS[logon.client](place, logon, port), logon) as agent:
             agent.clientAttach()
     except Faulted as error:
         return error.status == ERROR_ACCESS_DENIED
