@@ -15,6 +15,7 @@ from attrs import frozen
 from tapiproxy.config import Configuration, HandlerTable, ListenerTable
 from tapiproxy.configkeys import ConfigurationError, Limit
 from tapiproxy.datadirectory import DataDirectory
+from tapiproxy.dcerpc.endpointmapper import EndpointMap
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
@@ -53,11 +54,25 @@ _LONGEST = 86400.0
 
 
 @frozen(kw_only=True)
+class EndpointMapper:
+    """
+    What tells clients of the listeners' ports.
+
+    :param map: to be told of them, once they are known.
+    :param factory: of its own listener.
+    """
+
+    map: EndpointMap
+    factory: ServerFactory
+
+
+@frozen(kw_only=True)
 class Parts:
     """
     A server that was put together.
 
     :param factories: one for each listener; those of one minimum level have the same.
+    :param endpointMapper: None if there is to be none.
     :param accounts: who may log on; None for nobody.
     :param callbackLogon: who the server is to clients; None for nobody.
     :param winbind: verifies users of domains; None if there are none.
@@ -66,6 +81,7 @@ class Parts:
     broker: Broker
     server: TelephonyServer
     factories: tuple[ServerFactory, ...]
+    endpointMapper: EndpointMapper | None
     handlers: dict[str, RunningHandler]
     settings: Settings
     limits: Limits
@@ -138,12 +154,22 @@ def assemble(
         level: ServerFactory(reactor, [telephony.interface], services(level), limits, statistics)
         for level in {_minimumLevel(configuration, each) for each in configuration.listeners}
     }
+    endpointMapper = None
+    if configuration.endpointMapper is not None:
+        mapped = EndpointMap()
+        endpointMapper = EndpointMapper(
+            map=mapped,
+            factory=ServerFactory(
+                reactor, [mapped.interface], limits=limits, statistics=statistics
+            ),
+        )
     return Parts(
         broker=broker,
         server=telephony,
         factories=tuple(
             factories[_minimumLevel(configuration, each)] for each in configuration.listeners
         ),
+        endpointMapper=endpointMapper,
         handlers=handlers,
         settings=settings,
         limits=limits,

@@ -96,6 +96,7 @@ def _said(
 #: What holds for the life of the process, and the key that says it.
 _FIXED = {
     "listeners": "listen or [listeners]",
+    "endpointMapper": "[endpoint_mapper]",
     "authentication": "[authentication]",
     "callback": "[callback]",
     "data": "data",

@@ -132,6 +132,7 @@ class Configuration:
     A whole configuration, checked.
 
     :param source: the file's name, for messages.
+    :param endpointMapper: the endpoint string of ``[endpoint_mapper]``; None for no such service.
     :param authentication: who may log on; None for nobody.
     :param callback: who the server is to clients; None for nobody.
     :param administrators: principals that may attach as administrators.
@@ -143,6 +144,7 @@ class Configuration:
 
     source: str
     listeners: tuple[ListenerTable, ...]
+    endpointMapper: str | None
     data: Path
     authentication: AuthenticationTable | None
     callback: CallbackTable | None
@@ -226,6 +228,7 @@ def parse(text: str, source: str, limits: Mapping[str, Limit]) -> Configuration:
     return Configuration(
         source=source,
         listeners=_listeners(place.below("listeners"), root["listen"], root["listeners"]),
+        endpointMapper=_endpointMapper(place.below("endpoint_mapper"), root["endpoint_mapper"]),
         data=Path(root["data"]).absolute() if root["data"] else defaults.dataDirectory(),
         authentication=_authentication(place.below("authentication"), root["authentication"]),
         callback=_callback(place.below("callback"), root["callback"]),
@@ -257,6 +260,15 @@ def _listeners(
             ListenerTable(endpoint=values["endpoint"], minimumLevel=values["minimum_level"])
         )
     return tuple(listeners)
+
+
+def _endpointMapper(place: Place, table: Mapping[str, Any] | None) -> str | None:
+    if table is None:
+        return None
+    endpoint: str | None = checked(place, table, _ENDPOINT_MAPPER)["endpoint"]
+    if endpoint is None:
+        raise place.refuse(f"endpoint is missing; it should be {_MAPPER_WORDS}")
+    return endpoint
 
 
 def _authentication(place: Place, table: Mapping[str, Any] | None) -> AuthenticationTable | None:
@@ -392,6 +404,7 @@ _ADDRESSES_WORDS = "a list of one or more different texts, the line's addresses"
 _SECONDS_WORDS = f"seconds, from 0.1 to {_LONGEST_DEADLINE:g}"
 _seconds = kinds.numberOf(Limit(default=5.0, least=0.1, most=_LONGEST_DEADLINE))
 
+_MAPPER_WORDS = 'a Twisted endpoint string, such as "tcp:135:interface=192.0.2.7"'
 _ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
 
 #: The security providers that an account can log on by, [MS-RPCE] 2.2.1.1.7.
@@ -410,6 +423,7 @@ _ROOT = (
         None,
     ),
     Key("listeners", kinds.tables, "one or more tables [listeners.NAME]", {}),
+    Key("endpoint_mapper", kinds.table, "a table", None),
     Key("authentication", kinds.table, "a table", None),
     Key("callback", kinds.table, "a table", None),
     Key("data", kinds.text, "the data directory's path", None),
@@ -431,6 +445,8 @@ _LISTENER = (
     Key("endpoint", kinds.text, _ENDPOINT_WORDS, None),
     Key("minimum_level", _level, f"one of {', '.join(LEVELS)}", None),
 )
+
+_ENDPOINT_MAPPER = (Key("endpoint", kinds.text, _MAPPER_WORDS, None),)
 
 _AUTHENTICATION = (
     Key("users_file", kinds.text, "the users file's path", None),

@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 from twisted.application.service import Service
 from twisted.internet import defer
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -160,9 +161,8 @@ class TelephonyService(Service):
             self._begun(each, verbs)
         listeners = zip(self.configuration.listeners, self.parts.factories, strict=True)
         for listener, factory in listeners:
-            port = await serverEndpoint(self._reactor, listener.endpoint).listen(factory)
-            self._ports.append(port)
-            self._log.info("listening on {host}", host=_shown(port.getHost()))
+            await self._listen(listener.endpoint, factory)
+        await self._tellOfEndpoints()
         self._control.listen(self._directory.controlSocket)
         self._hangupBefore = signal.signal(signal.SIGHUP, self._hangup)
         if self.configuration.allowUnauthenticated:
@@ -199,6 +199,22 @@ class TelephonyService(Service):
             minimum=levelName(table.level),
             otherwise="refused" if table.required else "called back without a logon",
         )
+
+    async def _listen(self, endpoint: str, factory: IProtocolFactory) -> None:
+        port = await serverEndpoint(self._reactor, endpoint).listen(factory)
+        self._ports.append(port)
+        self._log.info("listening on {host}", host=_shown(port.getHost()))
+
+    async def _tellOfEndpoints(self) -> None:
+        """Listen as an endpoint mapper too, if there is to be one: the ports are known now."""
+        mapper, endpoint = self.parts.endpointMapper, self.configuration.endpointMapper
+        if mapper is None or endpoint is None:
+            return
+        for port in self._ports:
+            address = port.getHost()
+            if isinstance(address, (IPv4Address, IPv6Address)):
+                mapper.map.register(self.parts.server.interface, address.host, address.port)
+        await self._listen(endpoint, mapper.factory)
 
     def _begun(self, each: RunningHandler, verbs: Mapping[str, Verb]) -> None:
         """A handler has started: it answers from now on."""
@@ -361,7 +377,8 @@ class TelephonyService(Service):
         await self.parts.server.drain()
         for each in self._started:
             await each.stop(self._reactor)
-        for factory in set(self.parts.factories):
+        mapper = self.parts.endpointMapper
+        for factory in {*self.parts.factories, *([] if mapper is None else [mapper.factory])}:
             factory.abortConnections("the server stops")
         if self.parts.winbind is not None:
             self.parts.winbind.stop()

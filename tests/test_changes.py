@@ -40,11 +40,13 @@ class ChangesTests(SynchronousTestCase):
             'listen = ["tcp:1"]\ndata = "/elsewhere"\nallow_unauthenticated = true\n'
             'poll_without_callback = true\nadministrators = ["a"]\n'
             "callback = {user = 'a', password_file = 'p'}\n" + SITE + "[limits]\nclients = 5\n"
+            "[endpoint_mapper]\nendpoint = 'tcp:135'\n"
         )
         self.assertEqual(
             sorted(changes.refused),
             [
                 "[callback] has changed",
+                "[endpoint_mapper] has changed",
                 "[limits] has changed",
                 "administrators has changed",
                 "allow_unauthenticated has changed",

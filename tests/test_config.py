@@ -341,6 +341,13 @@ class AuthenticationTests(SynchronousTestCase):
         self.assertEqual(read.administrators, {"DOM\\root", "DOM.TEST\\boss"})
         self.assertEqual(read.lines[0].users, ("DOM\\alice", "bob"))
 
+    def test_endpointMapper(self):
+        """There is an endpoint mapper where one is asked for."""
+        self.assertIsNone(self.parse("").endpointMapper)
+        read = self.parse("[endpoint_mapper]\nendpoint = 'tcp:135'\n")
+        self.assertEqual(read.endpointMapper, "tcp:135")
+        self.assertEqual(len(read.listeners), 1)
+
     def test_refused(self):
         """What is missing or wrong is refused with its place and what it should be."""
         for text, said in (
@@ -355,6 +362,8 @@ class AuthenticationTests(SynchronousTestCase):
                 "[listeners.a]\nendpoint = 'tcp:1'\nminimum_level = 6\n",
                 "minimum_level = 6; it should be one of",
             ),
+            ("[endpoint_mapper]\n", "line 1: [endpoint_mapper] endpoint is missing"),
+            ("[endpoint_mapper]\nlisten = 'tcp:1'\n", "unknown key listen; allowed are endpoint"),
             ("[authentication]\n", "line 1: [authentication] users_file is missing"),
             (
                 "[authentication]\nusers_file = 'u'\ndomains = {A = 5}\n",
@@ -393,7 +402,7 @@ class DocumentationTests(SynchronousTestCase):
     def test_keys(self):
         """The documentation names every key that there is."""
         tables = {"limits", "deadlines", "handlers", "lines", "listeners", "authentication"}
-        tables.add("callback")
+        tables |= {"callback", "endpoint_mapper"}
         keys = (
             config._AUTHENTICATION,
             config._CALLBACK,

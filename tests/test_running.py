@@ -1,9 +1,13 @@
 """A server in operation: start, SIGHUP, stop; with sockets in memory and handlers of the test's."""
 
 import signal
+from ipaddress import ip_address
 from pathlib import Path
 
+import attrs
 from twisted.internet import defer, error
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import StringTransport
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -11,14 +15,19 @@ from zope.interface import implementer
 from tapiproxy import assembly, config, handlers, interfaces, running, usersfile
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
 from tapiproxy.dcerpc.interface import AuthenticationFailed
+from tapiproxy.dcerpc.pdu import SyntaxID
+from tapiproxy.dcerpc.towers import TCPTower
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.nthash import ntHash
 from tapiproxy.plugins.fixed import FixedHandler
 from tapiproxy.tapi.lineconstants import LINEPROXYREQUEST_GETGROUPLIST
+from tapiproxy.trp import idl
 from tapiproxy.trp.principals import NOBODY
 from tapiproxy.trp.proxies import ClientToken
 from tapiproxy.winbind import WinbindError
+from tests.dcerpc.ept import EPT, ask, ept_map, told
 from tests.dcerpc.ntlmpeers import Accounts, shake, spnegoAcceptor
+from tests.dcerpc.pdus import bind, context, request
 from tests.folders import makeFolder
 from tests.logons import makeLogon
 from tests.reactors import ServiceReactor
@@ -192,6 +201,30 @@ class StartTests(RunningCase):
         [(path, _factory, _backlog, mode, _pid)] = self.reactor.unixServers
         self.assertEqual((Path(path), mode), (self.folder / "data" / "control.sock", 0o600))
         self.assertIn(LINEPROXYREQUEST_GETGROUPLIST, self.types("a"))
+
+    def test_endpointMapper(self):
+        """The endpoint mapper listens last, and tells the port of tapsrv."""
+        self.start(SITE + "[endpoint_mapper]\nendpoint = 'tcp:135:interface=127.0.0.1'\n")
+        [_tapsrv, (port, factory, _backlog, interface)] = self.reactor.tcpServers
+        self.assertEqual((port, interface), (135, "127.0.0.1"))
+        protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
+        host = IPv4Address("TCP", "127.0.0.1", 135)
+        transport = StringTransport(hostAddress=host)
+        protocol.makeConnection(transport)
+        protocol.dataReceived(bind(context(abstract=EPT)))
+        transport.clear()
+        tapsrv = SyntaxID(idl.TAPSRV, *idl.TAPSRV_VERSION)
+        for transfer in idl.TRANSFER_SYNTAXES:
+            asked = TCPTower(abstract=tapsrv, transfer=transfer.syntaxID)
+            protocol.dataReceived(request(ask(asked), ept_map))
+            address = ip_address("127.0.0.1")
+            expected = attrs.evolve(asked, port=13135, address=address)
+            self.assertEqual(told(transport.value()[24:]), ([expected.encode()], 0))
+            transport.clear()
+        self.service.stopService()
+        self.reactor.advance(0.05)
+        self.zoo.made["one"].stopped.callback(None)
+        self.assertTrue(transport.disconnecting)
 
     def test_log(self):
         """The start log names handlers, listeners, lines, data directory and the room."""

@@ -133,6 +133,10 @@ class Connection(Caller, Protocol):
         """By what the client has logged on, in words for the log; empty if it has not."""
 
     @property
+    def host(self) -> Any:
+        """The address that the client reached, as ``transport.getHost()`` gives it."""
+
+    @property
     def group(self) -> AssociationGroup:
         """The association group; its ``handles`` are the context handles."""
 

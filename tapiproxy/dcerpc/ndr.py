@@ -51,7 +51,6 @@ _COUNT = {
 _THREE_COUNTS = {4: Struct("<III"), 8: Struct("<QQQ")}
 _WIDE = {True: "utf-16-le", False: "utf-16-be"}
 
-
 _FIRST_REFERENT = 0x00020000
 """A pointer's octets say no more than which referents are the same (C706 14.3.10): none is."""
 
@@ -129,7 +128,8 @@ class Reader:
 
     def pointer(self) -> bool:
         """
-        A unique pointer: whether what it points to follows, where deferred referents go.
+        A unique pointer, or a full one that is no alias of another: whether what it points to
+        follows, where deferred referents go.
 
         C706 14.3.10, 14.3.12.3.
         """
@@ -150,6 +150,11 @@ class Reader:
         layout = _COUNT[self._littleEndian, self._countSize]
         number: int = layout.unpack_from(self._data, position)[0]
         return number
+
+    def uuid(self) -> UUID:
+        """A UUID."""
+        octets = self.fixed(16, 4)
+        return UUID(bytes_le=octets) if self._littleEndian else UUID(bytes=octets)
 
     def contextHandle(self) -> bytes:
         """A context handle's 20 octets, in little-endian order whatever the stub's."""
@@ -274,22 +279,32 @@ class Writer:
         self._align(4)
         self._stub += octets
 
+    def fixed(self, octets: bytes) -> None:
+        """Octets without a count before them."""
+        self._stub += octets
+
+    def varying(self, count: int, maxCount: int) -> None:
+        """
+        The counts before a conformant varying array.
+
+        :param maxCount: what size_is names; not less than there are elements.
+        """
+        self._align(self._countSize)
+        self._stub += _THREE_COUNTS[self._countSize].pack(maxCount, 0, count)
+
     def octets(self, octets: bytes, maxCount: int) -> None:
         """
         A conformant varying array of octets.
 
-        :param maxCount: what size_is names; not less than there are octets.
+        :param maxCount: as for :meth:`varying`.
         """
-        self._align(self._countSize)
-        self._stub += _THREE_COUNTS[self._countSize].pack(maxCount, 0, len(octets))
+        self.varying(len(octets), maxCount)
         self._stub += octets
 
     def wideString(self, text: str) -> None:
         """A conformant varying string; the terminator is added."""
         octets = text.encode("utf-16-le") + b"\0\0"
-        count = len(octets) // 2
-        self._align(self._countSize)
-        self._stub += _THREE_COUNTS[self._countSize].pack(count, 0, count)
+        self.varying(len(octets) // 2, len(octets) // 2)
         self._stub += octets
 
     def stub(self) -> bytes:

@@ -122,6 +122,11 @@ class ServerProtocol(Protocol):
     # What operations see
 
     @property
+    def host(self) -> Any:
+        """The address that the client reached."""
+        return self.transport.getHost()
+
+    @property
     def group(self) -> AssociationGroup:
         """The association group; operations are called in bound associations only."""
         assert self.association.group is not None

@@ -26,10 +26,12 @@ class Conversation:
     Operations of the interface: 0 answers with its stub, 1 refuses, 2 has a bug, 3 waits, 4 refuses
     and closes, 5 gives a lot, 6 answers through its call at once.
 
+    :ivar host: the address that the client has reached, for who wants to know.
     :ivar calls: the calls that operation 3 has kept, and all others that were made.
     """
 
     peer = "client"
+    host: Any = None
 
     def __init__(
         self,

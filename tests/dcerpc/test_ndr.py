@@ -89,9 +89,14 @@ class Values(TestCase):
             self.assertEqual(writer.stub(), bytes.fromhex(expected))
         writer = Writer()
         writer.short(1)
-        writer.uuid(UUID("00112233-4455-6677-8899-aabbccddeeff"))
+        value = UUID("00112233-4455-6677-8899-aabbccddeeff")
+        writer.uuid(value)
         expected = "01000000 33221100 5544 7766 8899aabbccddeeff"
         self.assertEqual(writer.stub(), bytes.fromhex(expected))
+        for littleEndian, octets in ((True, value.bytes_le), (False, value.bytes)):
+            read = reader(bytes(4) + octets, littleEndian)
+            read.short()
+            self.assertEqual(read.uuid(), value)
 
     def test_unsigned(self) -> None:
         """An unsigned number is read in the stub's order."""
