@@ -35,6 +35,7 @@ from tapiproxy.trp.server import TelephonyServer
 from tapiproxy.trp.settings import Settings
 from tapiproxy.usersfile import UsersFile, UsersFileError
 from tapiproxy.verify import providedRequestTypes
+from tapiproxy.wbinfo import DomainGroups
 from tapiproxy.winbind import DomainChecker, Winbind
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Parts:
     :param accounts: who may log on; None for nobody.
     :param callbackLogon: who the server is to clients; None for nobody.
     :param winbind: verifies users of domains; None if there are none.
+    :param domainGroups: knows their groups; None if nobody does.
     """
 
     broker: Broker
@@ -88,6 +90,7 @@ class Parts:
     accounts: UsersFile | None
     callbackLogon: "CallbackLogon | None"
     winbind: Winbind | None
+    domainGroups: DomainGroups | None
 
 
 def allowedLimits() -> dict[str, Limit]:
@@ -121,6 +124,7 @@ def assemble(
     checkListeners(configuration)
     accounts = _accounts(configuration)
     winbind = _winbind(configuration, reactor)
+    domainGroups = _domainGroups(configuration, reactor)
     settings = Settings(
         request=configuration.deadline,
         requests=configuration.deadlines,
@@ -148,7 +152,9 @@ def assemble(
         reactor, StaticLines(configured), broker, connector, settings, otherwise
     )
     limits = Limits(**_chosen(configuration.limits, Limits))
-    services = _services(configuration, accounts, winbind, machineID, reactor)
+    services = _services(
+        configuration, accounts, winbind, domainGroups, machineID, reactor
+    )
     statistics = Statistics()
     factories = {
         level: ServerFactory(reactor, [telephony.interface], services(level), limits, statistics)
@@ -176,6 +182,7 @@ def assemble(
         accounts=accounts,
         callbackLogon=callbackLogon,
         winbind=winbind,
+        domainGroups=domainGroups,
     )
 
 
@@ -193,18 +200,31 @@ def _winbind(configuration: Configuration, reactor: Any) -> Winbind | None:
     table = configuration.authentication
     if table is None or table.ntlmAuth is None:
         return None
-    if not os.access(table.ntlmAuth, os.X_OK):
+    _checkProgram(configuration, "ntlm_auth", table.ntlmAuth)
+    return Winbind(reactor, [table.ntlmAuth, "--helper-protocol=ntlm-server-1"])
+
+
+def _domainGroups(configuration: Configuration, reactor: Any) -> DomainGroups | None:
+    table = configuration.authentication
+    if table is None or table.wbinfo is None:
+        return None
+    _checkProgram(configuration, "wbinfo", table.wbinfo)
+    return DomainGroups(reactor, table.wbinfo, table.domains.values())
+
+
+def _checkProgram(configuration: Configuration, key: str, path: str) -> None:
+    if not os.access(path, os.X_OK):
         raise ConfigurationError(
-            f"{configuration.source}: [authentication] ntlm_auth {table.ntlmAuth!r} cannot be run: "
+            f"{configuration.source}: [authentication] {key} {path!r} cannot be run: "
             "on Debian the package winbind has it"
         )
-    return Winbind(reactor, [table.ntlmAuth, "--helper-protocol=ntlm-server-1"])
 
 
 def _services(
     configuration: Configuration,
     accounts: UsersFile | None,
     winbind: Winbind | None,
+    domainGroups: DomainGroups | None,
     machineID: bytes,
     reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
@@ -219,7 +239,8 @@ def _services(
         raise _needsExtra(configuration, "[authentication]", error) from None
     limits = LogonLimits(**_chosen(configuration.limits, LogonLimits))
     checkers = [] if winbind is None else [DomainChecker(winbind, table.domains)]
-    return services(accounts, checkers, limits, machineID, reactor)
+    groups = [] if domainGroups is None else [domainGroups]
+    return services(accounts, checkers, groups, limits, machineID, reactor)
 
 
 def _callbackLogon(configuration: Configuration, machineID: bytes) -> "CallbackLogon | None":

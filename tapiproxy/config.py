@@ -63,11 +63,13 @@ class AuthenticationTable:
 
     :param usersFile: the accounts.
     :param ntlmAuth: winbind's program, to verify users of the domains; None to do without.
+    :param wbinfo: winbind's program, to ask for their groups; None to do without.
     :param domains: short names of domains by their DNS names, both in capitals.
     """
 
     usersFile: Path
     ntlmAuth: str | None = None
+    wbinfo: str | None = None
     domains: Mapping[str, str] = field(factory=dict)
 
 
@@ -277,14 +279,15 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
     values = checked(place, table, _AUTHENTICATION)
     if values["users_file"] is None:
         raise place.refuse("users_file is missing; it should be a path (`tapiproxy passwd`)")
-    ntlmAuth = values["ntlm_auth"]
-    if ntlmAuth is not None and not values["domains"]:
-        raise place.below("ntlm_auth").refuse(
-            "ntlm_auth without domains: name the domains whose users it is to verify", 1
-        )
+    for program, purpose in (("ntlm_auth", "it is to verify"), ("wbinfo", "it knows groups of")):
+        if values[program] is not None and not values["domains"]:
+            raise place.below(program).refuse(
+                f"{program} without domains: name the domains whose users {purpose}", 1
+            )
     return AuthenticationTable(
         usersFile=Path(values["users_file"]).absolute(),
-        ntlmAuth=ntlmAuth,
+        ntlmAuth=values["ntlm_auth"],
+        wbinfo=values["wbinfo"],
         domains=values["domains"],
     )
 
@@ -451,6 +454,7 @@ _ENDPOINT_MAPPER = (Key("endpoint", kinds.text, _MAPPER_WORDS, None),)
 _AUTHENTICATION = (
     Key("users_file", kinds.text, "the users file's path", None),
     Key("ntlm_auth", _program, "the path of winbind's ntlm_auth, such as /usr/bin/ntlm_auth", None),
+    Key("wbinfo", _program, "the path of winbind's wbinfo, such as /usr/bin/wbinfo", None),
     Key("domains", _domains, "a table of domains' DNS names by their short names", {}),
 )
 

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 
+from tapiproxy.accounts import IGroups
 from tapiproxy.dcerpc.authentication import Authentication
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer
 from tapiproxy.dcerpc.security import IAuthenticationService
@@ -28,6 +29,7 @@ _NETBIOS = 15
 def services(
     accounts: UsersFile,
     checkers: Iterable[ICredentialsChecker],
+    groups: Iterable[IGroups],
     limits: LogonLimits,
     machineID: bytes,
     reactor: Any,
@@ -39,10 +41,12 @@ def services(
 
     :param accounts: who may log on, and everybody's groups.
     :param checkers: of others who may log on, asked in turn.
+    :param groups: who else knows groups.
     :param machineID: that of this process's own logons, which are not taken.
     :param reactor: for deadlines.
     """
-    portal = Portal(Principals([accounts]), [InTurn([AccountsChecker(accounts), *checkers])])
+    checker = InTurn([AccountsChecker(accounts), *checkers])
+    portal = Portal(Principals([accounts, *groups]), [checker])
     logons = Logons(portal, FailedLogons(reactor, limits), reactor)
     dnsName = socket.gethostname().lower()
     computerName = dnsName.partition(".")[0].upper()[:_NETBIOS]

@@ -382,6 +382,8 @@ class TelephonyService(Service):
             factory.abortConnections("the server stops")
         if self.parts.winbind is not None:
             self.parts.winbind.stop()
+        if self.parts.domainGroups is not None:
+            self.parts.domainGroups.stop()
         await self._control.close()
         if self._hangupBefore is not None:
             signal.signal(signal.SIGHUP, self._hangupBefore)

@@ -377,6 +377,10 @@ class AuthenticationTests(SynchronousTestCase):
                 "[authentication]\nusers_file = 'u'\nntlm_auth = '/bin/ntlm_auth'\n",
                 "line 3: [authentication] ntlm_auth without domains",
             ),
+            (
+                "[authentication]\nusers_file = 'u'\nwbinfo = '/bin/wbinfo'\n",
+                "line 3: [authentication] wbinfo without domains",
+            ),
             ("[callback]\n", "line 1: [callback] user is missing; it should be an account"),
             (
                 "[callback]\nuser = 'a'\n",

@@ -53,6 +53,7 @@ LAYERS: dict[str, str] = {
     "tapiproxy.verify": "contract",
     "tapiproxy.control": "service",
     "tapiproxy.tapi": "words",
+    "tapiproxy.wbinfo": "service",
     "tapiproxy.winbind": "service",
     "tapiproxy.wire": "codec",
 }

@@ -223,12 +223,26 @@ class AssemblyTests(ServerCase):
         [client] = parts.server.clients
         self.assertEqual(client.principal, Principal("DOM\\alice", frozenset(["Support"])))
 
+    def test_domainGroups(self):
+        """A user of a domain has the groups that wbinfo gives as well, whoever has verified him."""
+        usersfile.rewrite(self.users, lambda text: text + "group Support:DOM\\alice\n")
+        self.more = "wbinfo = '/bin/true'\ndomains = {DOM = 'dom.test'}"
+        parts = self.assemble(["privacy"])
+        known = {"DOM\\alice": frozenset(["S-1-5-21-7"])}
+        self.patch(parts.domainGroups, "groupsOf", lambda name: succeed(known[name]))
+        peer = Peer(parts.factories[0])
+        secured = peer.logOn(ntlmInitiator(6))
+        secured.unprotect(peer.say(secured.protect(request(ATTACH))))
+        [client] = parts.server.clients
+        self.assertEqual(client.principal.groups, {"Sales", "Support", "S-1-5-21-7"})
+
     def test_noProgram(self):
         """A program that is not there stops the start, with the package that has it."""
-        self.more = "ntlm_auth = '/no/ntlm_auth'\ndomains = {DOM = 'dom.test'}"
-        error = self.assertRaises(ConfigurationError, self.assemble, ["privacy"])
-        self.assertIn("'/no/ntlm_auth' cannot be run", str(error))
-        self.assertIn("package winbind", str(error))
+        for name in ("ntlm_auth", "wbinfo"):
+            self.more = f"{name} = '/no/{name}'\ndomains = {{DOM = 'dom.test'}}"
+            error = self.assertRaises(ConfigurationError, self.assemble, ["privacy"])
+            self.assertIn(f"{name} '/no/{name}' cannot be run", str(error))
+            self.assertIn("package winbind", str(error))
 
     def test_usersFile(self):
         """A users file that cannot be used stops the start with its reason."""
@@ -247,7 +261,7 @@ class AssemblyTests(ServerCase):
             f"configuration = config.parse({text!r}, 'site.toml', assembly.allowedLimits())\n"
             "try:\n"
             "    accounts = assembly._accounts(configuration)\n"
-            "    assembly._services(configuration, accounts, None, b'', None)\n"
+            "    assembly._services(configuration, accounts, None, None, b'', None)\n"
             "except configkeys.ConfigurationError as error:\n"
             "    print(error)\n"
         )

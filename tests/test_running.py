@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import attrs
+from twisted.cred.error import LoginDenied
 from twisted.internet import defer, error
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransport
@@ -335,12 +336,12 @@ class StopTests(RunningCase):
         DataDirectory(self.folder / "data").close()
 
     def test_winbind(self):
-        """The processes that verify logons end with the server."""
+        """The processes that verify logons and tell groups end with the server."""
         users = self.folder / "users"
         usersfile.rewrite(users, lambda text: "")
         self.start(
             f"{SITE}[authentication]\nusers_file = '{users}'\nntlm_auth = '/bin/true'\n"
-            "domains = {DOM = 'dom.test'}\n"
+            "wbinfo = '/bin/true'\ndomains = {DOM = 'dom.test'}\n"
         )
         stopped = self.service.stopService()
         self.zoo.made["one"].stopped.callback(None)
@@ -348,6 +349,8 @@ class StopTests(RunningCase):
         logon = makeLogon("alice", "DOM", "secret")
         failure = self.failureResultOf(self.service.parts.winbind.verify(logon), WinbindError)
         self.assertIn("the server stops", str(failure.value))
+        groups = self.service.parts.domainGroups.groupsOf("DOM\\alice")
+        self.failureResultOf(groups, LoginDenied)
 
     def test_handlerHangs(self):
         """A handler has 10 seconds to stop; what fails or hangs is logged, and holds up nobody."""

@@ -137,6 +137,9 @@ class FakeProcess:
             raise ProcessExitedAlready
         self.killed += 1
 
+    def loseConnection(self):
+        """Nothing else holds the pipes here."""
+
     def ends(self):
         """The process ends by itself."""
         self.exited = True

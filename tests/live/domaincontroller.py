@@ -23,8 +23,8 @@ REALM = "CORP.EXAMPLE"
 #: Everybody's password.
 PASSWORD = "Passw0rd!"
 
-#: Groups with their members: a global one, and one of the domain alone.
-GROUPS = {"Sales": ("alice", "carol"), "Helpdesk": ("alice",)}
+#: Groups with their members: a global one, one of the domain alone, and one of a group.
+GROUPS = {"Sales": ("alice", "carol"), "Helpdesk": ("alice",), "Company": ("Sales",)}
 
 #: Whose keys the server has.
 SERVICE = "host/localhost"

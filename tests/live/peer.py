@@ -22,11 +22,13 @@ from tests.live.packets import (
     LINE_REPLY,
     NO_DATA,
     Event,
+    GetDevCaps,
     Initialize,
     Open,
     Reply,
     VarData,
     request,
+    sizedText,
     splitEvents,
 )
 
@@ -510,6 +512,11 @@ class Agent:
         )
         self.hLine = reply.args[2]
         return reply
+
+    def lineName(self, device: int) -> str:
+        """The name of a line device: dwLineName of GetDevCaps, 2.2.4.1.1.3."""
+        caps = self.must(GetDevCaps, self.hLineApp, device, 0x00030000, 0, 1024, room=1024)
+        return sizedText(caps.struct(caps.args[4]), 32)
 
     OpenContext = 0x0BE70C7E
 

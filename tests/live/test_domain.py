@@ -12,6 +12,7 @@ CONFIGURATION = """\
 [authentication]
 users_file = "users"
 ntlm_auth = "{ntlmAuth}"
+wbinfo = "{wbinfo}"
 domains = {{ {domain} = "{realm}" }}
 
 [handlers.acd]
@@ -22,6 +23,18 @@ addresses = ["1001"]
 [lines.alice]
 addresses = ["1002"]
 users = ['{domain}\\alice']
+
+[lines.sales]
+addresses = ["1003"]
+groups = ["{sales}"]
+
+[lines.company]
+addresses = ["1004"]
+groups = ["{company}"]
+
+[lines.domain]
+addresses = ["1005"]
+groups = ["{domainUsers}"]
 """
 
 
@@ -37,10 +50,11 @@ def sealing(user, password, domain):
 
 
 def linesOf(agent):
-    """How many lines there are for the user of an application."""
+    """The names of the lines that there are for the user of an application."""
     _, result = agent.clientAttach()
     assert result == 0
-    return agent.initialize().args[4]
+    dwNumDevs = agent.initialize().args[4]
+    return [agent.lineName(device) for device in range(dwNumDevs)]
 
 
 @pytest.fixture
@@ -51,7 +65,13 @@ def site(startServer, domainController, tmp_path):
     users.touch(mode=0o600)
     return startServer(
         config=CONFIGURATION.format(
-            ntlmAuth=domainController.ntlmAuth(), domain=DOMAIN, realm=REALM
+            ntlmAuth=domainController.ntlmAuth(),
+            wbinfo=domainController.wbinfo(),
+            domain=DOMAIN,
+            realm=REALM,
+            sales=domainController.sidOf("Sales"),
+            company=domainController.sidOf("Company"),
+            domainUsers=domainController.sidOf("Domain Users"),
         )
     )
 
@@ -69,10 +89,11 @@ def logOn(site, makeAgent):
 
 
 def test_logon(logOn):
-    """Users of the domain are who they say, by its short name and by its DNS name."""
-    assert linesOf(logOn("alice")) == 2
-    assert linesOf(logOn("ALICE", PASSWORD, REALM.lower())) == 2
-    assert linesOf(logOn("bob")) == 1
+    """Users of the domain, by its short name or its DNS name, see their own and their groups'."""
+    hers = ["everybody", "alice", "sales", "company", "domain"]
+    assert linesOf(logOn("alice")) == hers
+    assert linesOf(logOn("ALICE", PASSWORD, REALM.lower())) == hers
+    assert linesOf(logOn("bob")) == ["everybody", "domain"]
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,10 @@ from tests.live.packets import (
     NO_DATA,
     CreateAgent,
     GetAgentInfo,
-    GetDevCaps,
     GetGroupList,
     GetNumAddressIDs,
     NegotiateAPIVersionForAllDevices,
     VarData,
-    sizedText,
 )
 from tests.live.peer import Agent
 
@@ -36,12 +34,6 @@ def groupNames(agent: Agent, room: int = 0x20000) -> list[str]:
     """The names of all groups, asked for on the agent's line."""
     event = agent.succeed(GetGroupList, 1, agent.hLine, 2, room)
     return sorted(packets.groupList(packets.cutStruct(event.varData)))
-
-
-def lineName(agent: Agent, device: int) -> str:
-    """The name of a line device."""
-    caps = agent.must(GetDevCaps, agent.hLineApp, device, 0x00030000, 0, 1024, room=1024)
-    return sizedText(caps.struct(caps.args[4]), 32)
 
 
 # Starts that are refused.
@@ -199,7 +191,7 @@ def test_reload(startServer, makeAgent):
     server.configFile.write_text(RELOADED)
     server.signal(signal.SIGHUP)
     created = kept.remotesp.take(lambda event: event.Msg == LINE_CREATE, "LINE_CREATE")
-    assert lineName(kept, created.Param1) == "New"
+    assert kept.lineName(created.Param1) == "New"
     gone = kept.remotesp.take(lambda event: event.Msg == LINE_REMOVE, "LINE_REMOVE")
     assert gone.Param1 == 1
     removed.remotesp.take(lambda event: event.Msg == LINE_CLOSE, "LINE_CLOSE")
@@ -265,7 +257,7 @@ def test_bigConfiguration(startServer, makeAgent):
     )
     versions = struct.unpack_from(f"<{LINES}I", reply.varData, reply.args[4])
     assert set(versions) == {0x00030000}
-    assert lineName(agent, LINES - 1) == f"Line {LINES - 1:03}"
+    assert agent.lineName(LINES - 1) == f"Line {LINES - 1:03}"
     agent.open(LINES - 1, 0x00030000)
     assert groupNames(agent) == [f"Group {number:03}" for number in range(GROUPS)]
 
