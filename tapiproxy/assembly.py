@@ -18,6 +18,7 @@ from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc.endpointmapper import EndpointMap
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 from tapiproxy.dcerpc.management import Statistics
+from tapiproxy.dcerpc.ntlmmessages import MACHINE_ID_SIZE
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 from tapiproxy.dcerpc.server import Limits, ServerFactory
 from tapiproxy.failedlogons import LogonLimits
@@ -45,9 +46,6 @@ __all__ = ["Parts", "allowedLimits", "assemble", "assignments", "checkListeners"
 
 #: What stands elsewhere in the configuration: [deadlines] and keys of their own.
 _NOT_LIMITS = {"request", "requests", "pollWithoutCallback", "administrators"}
-
-#: Octets of a MachineID, [MS-NLMP] 2.2.2.2.
-_MACHINE_ID_SIZE = 32
 
 #: Large enough for any machine; what is more is a slip of the keyboard.
 _MOST = 2**31 - 1
@@ -145,7 +143,7 @@ def assemble(
         _checkDemonstration(configuration, table.name, handler)
         broker.addHandler(table.name, handler)
 
-    machineID = os.urandom(_MACHINE_ID_SIZE)
+    machineID = os.urandom(MACHINE_ID_SIZE)
     callbackLogon = _callbackLogon(configuration, machineID)
     connector, otherwise = _connectors(configuration, callbackLogon, reactor)
     telephony = TelephonyServer(

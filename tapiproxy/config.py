@@ -17,12 +17,11 @@ from attrs import field, frozen
 from tapiproxy import configkeys as kinds
 from tapiproxy import defaults, verify
 from tapiproxy.configkeys import ConfigurationError, Key, Limit, Place, checked, given
-from tapiproxy.dcerpc.authnames import LEVELS
+from tapiproxy.dcerpc.authnames import LEVELS, MECHANISMS
 from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_GSS_NEGOTIATE,
     RPC_C_AUTHN_LEVEL_NONE,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
-    RPC_C_AUTHN_WINNT,
 )
 
 __all__ = [
@@ -309,8 +308,8 @@ def _callback(place: Place, table: Mapping[str, Any] | None) -> CallbackTable | 
 
 
 def _mechanism(value: Any) -> int:
-    if isinstance(value, str) and value in _MECHANISMS:
-        return _MECHANISMS[value]
+    if isinstance(value, str) and value in MECHANISMS:
+        return MECHANISMS[value]
     raise ValueError
 
 
@@ -410,9 +409,6 @@ _seconds = kinds.numberOf(Limit(default=5.0, least=0.1, most=_LONGEST_DEADLINE))
 _MAPPER_WORDS = 'a Twisted endpoint string, such as "tcp:135:interface=192.0.2.7"'
 _ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
 
-#: The security providers that an account can log on by, [MS-RPCE] 2.2.1.1.7.
-_MECHANISMS = {"negotiate": RPC_C_AUTHN_GSS_NEGOTIATE, "ntlm": RPC_C_AUTHN_WINNT}
-
 _PASSWORD_FILE_WORDS = "a path: a file of mode 0600 with the password (`tapiproxy passwd`)"
 
 # What each table may have.  A server without a configuration is the defaults of the first: one line
@@ -461,7 +457,7 @@ _AUTHENTICATION = (
 _CALLBACK = (
     Key("user", kinds.account, kinds.ACCOUNT_WORDS, None),
     Key("password_file", kinds.text, _PASSWORD_FILE_WORDS, None),
-    Key("mechanism", _mechanism, f"one of {', '.join(_MECHANISMS)}", RPC_C_AUTHN_GSS_NEGOTIATE),
+    Key("mechanism", _mechanism, f"one of {', '.join(MECHANISMS)}", RPC_C_AUTHN_GSS_NEGOTIATE),
     Key(
         "level",
         _callbackLevel,

@@ -27,6 +27,7 @@ from tapiproxy.cli.agent_application import AgentApplication, Wanted
 from tapiproxy.cli.agent_commands import addCommands
 from tapiproxy.cli.agent_demo import PacketPrinter, demo
 from tapiproxy.cli.agent_events import eventLine
+from tapiproxy.cli.agent_logon import Logon, addOptions, logonOf
 from tapiproxy.cli.agent_shell import runShell
 from tapiproxy.cli.main import CommandError, Subparsers
 from tapiproxy.client.errors import ClientError
@@ -72,6 +73,7 @@ def register(subparsers: Subparsers) -> None:
         help=f"a file whose first line is the PIN, - for the input; else {PIN_VARIABLE}, else a "
         "prompt",
     )
+    addOptions(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     addCommands(commands)
     for each in commands.choices.values():
@@ -138,8 +140,12 @@ def readPIN(
     return None
 
 
-def wantedBy(options: argparse.Namespace, pin: str | None) -> Wanted:
-    """Gather the options that all commands share."""
+def wantedBy(options: argparse.Namespace, pin: str | None, logon: Logon) -> Wanted:
+    """
+    Gather the options that all commands share.
+
+    :param logon: read before the PIN, since both may come from the input.
+    """
     host, port = serverAddress(options.server)
     return Wanted(
         host=host,
@@ -148,6 +154,8 @@ def wantedBy(options: argparse.Namespace, pin: str | None) -> Wanted:
         dwAddressID=options.address,
         agentID=options.agent,
         pin=pin,
+        newContext=logon.newContext,
+        servers=logon.servers,
     )
 
 
@@ -155,12 +163,13 @@ def _runCommand(options: argparse.Namespace) -> int:
     from twisted.internet import reactor  # not above: importing it installs it
 
     watching = options.command.name == "watch"
+    logon = logonOf(options, reactor, sys.stdin, getpass.getpass)
     pin = None
     if options.command.name == "login" or (options.command.asAgent and options.agent is not None):
         pin = readPIN(options, os.environ, sys.stdin, getpass.getpass)
     options.pin = pin
     app = AgentApplication(
-        reactor, wantedBy(options, pin), _print, onEvent=_printEvent if watching else None
+        reactor, wantedBy(options, pin, logon), _print, onEvent=_printEvent if watching else None
     )
     try:
         untilDone(reactor, oneShot(app, options.command.run(app, options)))
@@ -173,12 +182,14 @@ def _runCommand(options: argparse.Namespace) -> int:
 def _runDemo(options: argparse.Namespace) -> int:
     from twisted.internet import reactor  # not above: importing it installs it
 
+    logon = logonOf(options, reactor, sys.stdin, getpass.getpass)
     if options.agent is None:
         # So that the first thing a newcomer types works: somebody of the demo site.
         options.agent = defaults.DEMO_AGENTS[0]
-        wanted = wantedBy(options, defaults.DEMO_PIN)
+        pin: str | None = defaults.DEMO_PIN
     else:
-        wanted = wantedBy(options, readPIN(options, os.environ, sys.stdin, getpass.getpass))
+        pin = readPIN(options, os.environ, sys.stdin, getpass.getpass)
+    wanted = wantedBy(options, pin, logon)
     printer = PacketPrinter(cast(IReactorTime, reactor), _print)
     app = AgentApplication(reactor, wanted, _print, observer=printer.show)
     untilDone(reactor, oneShot(app, demo(app, options.group)))
@@ -188,10 +199,11 @@ def _runDemo(options: argparse.Namespace) -> int:
 def _runShell(options: argparse.Namespace) -> int:
     from twisted.internet import reactor  # not above: importing it installs it
 
+    logon = logonOf(options, reactor, sys.stdin, getpass.getpass)
     pin = None
     if options.agent is not None:
         pin = readPIN(options, os.environ, sys.stdin, getpass.getpass)
-    runShell(reactor, wantedBy(options, pin))
+    runShell(reactor, wantedBy(options, pin, logon))
     return 0
 
 

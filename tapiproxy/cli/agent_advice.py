@@ -9,6 +9,7 @@ from tapiproxy.client.errors import (
     AttachRefused,
     CallFailed,
     ClientError,
+    LogonRefused,
     ServerUnreachable,
     TelephonyError,
 )
@@ -27,6 +28,17 @@ def explain(error: ClientError, server: str) -> str:
         return (
             f"the server {server} cannot be reached: {shown(error)}\n"
             "  Is it running (`twistd -n tapiproxy`), and is this its address and port?"
+        )
+    if isinstance(error, LogonRefused):
+        return (
+            f"the server {server} does not let us log on: {shown(error)}\n"
+            "  Look at --user and its password, --mechanism and --level, and at the server's log."
+        )
+    if isinstance(error, AttachRefused) and error.callback:
+        return (
+            f"the server {server} called back, and was not let in: {error.callback}\n"
+            "  --server-users FILE has the accounts of which it must log on with one, --level the "
+            "least that it must offer; who it logs on as stands in its configuration, [callback]."
         )
     if isinstance(error, AttachRefused):
         return (

@@ -21,6 +21,7 @@ from tapiproxy.client.errors import ClientError
 from tapiproxy.client.line import OpenLine
 from tapiproxy.client.observing import Observer
 from tapiproxy.client.telephony import TelephonyClient
+from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.tapi.agentstructs import (
     LINEAGENTGROUPENTRY,
     LINEAGENTSESSIONENTRY,
@@ -48,6 +49,9 @@ class Wanted:
     :param dwAddressID: the address on the line.
     :param agentID: the agent's number; None leaves it to the server to know the user.
     :param pin: the agent's PIN; None if there is none.
+    :param newContext: gives the initiator of a logon to the server, by its name; None to go as
+        nobody.
+    :param servers: which servers may call back; None for one that does not log on.
     """
 
     host: str
@@ -56,6 +60,8 @@ class Wanted:
     dwAddressID: int = 0
     agentID: str | None = None
     pin: str | None = attribute(default=None, repr=False)
+    newContext: Callable[[str], ISecurityContext] | None = attribute(default=None, repr=False)
+    servers: IAuthenticationService | None = attribute(default=None, repr=False)
 
     @property
     def server(self) -> str:
@@ -111,6 +117,8 @@ class AgentApplication:
                 self.wanted.port,
                 onEvent=self._received,
                 observer=self._observer,
+                newContext=self.wanted.newContext,
+                servers=self.wanted.servers,
             )
             try:
                 await client.initialize(FRIENDLY_NAME)

@@ -31,6 +31,9 @@ LEVELS = {
 }
 """The levels that a client can have."""
 
+MECHANISMS = {"negotiate": RPC_C_AUTHN_GSS_NEGOTIATE, "ntlm": RPC_C_AUTHN_WINNT}
+"""The ways in which this side can log on."""
+
 _LEVEL_NAMES = {level: name for name, level in LEVELS.items()}
 
 _PROVIDERS = {

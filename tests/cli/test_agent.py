@@ -13,6 +13,7 @@ from tapiproxy import defaults
 from tapiproxy.cli.agent import oneShot, readPIN, register, serverAddress, untilDone, wantedBy
 from tapiproxy.cli.agent_application import AgentApplication, Wanted
 from tapiproxy.cli.agent_demo import PacketPrinter, demo
+from tapiproxy.cli.agent_logon import Logon
 from tapiproxy.cli.main import CommandError
 from tapiproxy.tapi.agentstructs import LINEAGENTGROUPLIST
 from tapiproxy.tapi.proxyrequest import PROXY_REQUESTS
@@ -73,7 +74,7 @@ class Options(TestCase):
         """No option takes the PIN itself, and a gathered PIN does not show."""
         self.patch(sys, "stderr", io.StringIO())
         self.assertRaises(SystemExit, parse, "--pin", "1234", "lines")
-        wanted = wantedBy(parse("--agent", "1001", "lines"), "secret!")
+        wanted = wantedBy(parse("--agent", "1001", "lines"), "secret!", Logon())
         self.assertNotIn("secret!", repr(wanted))
 
     def test_badNumbers(self) -> None:
