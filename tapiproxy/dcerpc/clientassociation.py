@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.authnames import mechanismName
 from tapiproxy.dcerpc.clientsecurity import ClientSecurity
 from tapiproxy.dcerpc.interface import AuthenticationFailed, Fault, Interface, Receiver
 from tapiproxy.dcerpc.ndr import NDR, TransferSyntax
@@ -340,6 +341,14 @@ class ClientAssociation:
                 return
             self._state = State.PROVING
             self._output.append(self._proposal(pdu.AlterContext, security.verifier(token)))
+            return
+        if security.context.needsHeaderSigning and not security.headerSigning:
+            self.end(
+                LogonFailed(
+                    "the server does not sign headers (PFC_SUPPORT_HEADER_SIGN), and "
+                    f"{mechanismName(security.context)} does not protect them without"
+                )
+            )
             return
         if token:
             auth3 = pdu.Auth3(call_id=self._callID, auth_verifier=security.verifier(token))

@@ -105,6 +105,11 @@ class KerberosContext:
         self._sealed = authLevel == RPC_C_AUTHN_LEVEL_PKT_PRIVACY
         self._context: SecurityContext | None = None
 
+    @property
+    def needsHeaderSigning(self) -> bool:
+        """As ISecurityContext."""
+        return self.authLevel >= RPC_C_AUTHN_LEVEL_PKT and not self._permitUnsignedHeaders
+
     def protect(
         self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
     ) -> tuple[bytes, bytes]:

@@ -47,6 +47,11 @@ class SPNEGOContext:
         """As the mechanism has it; 0 before there is one."""
         return self.mechanism.tokenSize if self.mechanism else 0
 
+    @property
+    def needsHeaderSigning(self) -> bool:
+        """As the mechanism says; not before there is one."""
+        return self.mechanism is not None and self.mechanism.needsHeaderSigning
+
     def protect(
         self, head: bytes, body: bytes, trailer: bytes, headerSigning: bool
     ) -> tuple[bytes, bytes]:

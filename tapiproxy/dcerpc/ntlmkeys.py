@@ -173,6 +173,9 @@ class NTLMContext:
 
     __slots__ = ()
 
+    # The header is signed in any case.
+    needsHeaderSigning = False
+
     # A slot of each side, which has it from the end of the handshake.
     _security: SessionSecurity | None
 

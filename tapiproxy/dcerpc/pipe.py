@@ -95,6 +95,7 @@ class PipeContext:
     authType: ClassVar[int] = RPC_C_AUTHN_NONE
     complete: ClassVar[bool] = True
     tokenSize: ClassVar[int] = 0
+    needsHeaderSigning: ClassVar[bool] = False
 
     def step(self, token: bytes, done: Callable[[bytes | AuthenticationFailed], None]) -> None:
         """As ISecurityContext: it is complete, and takes none."""

@@ -29,6 +29,9 @@ class ISecurityContext(Interface):
     authLevel: int = Attribute("RPC_C_AUTHN_LEVEL_CONNECT, PKT, PKT_INTEGRITY or PKT_PRIVACY.")
     complete: bool = Attribute("Whether no more legs are wanted.")
     principal: object = Attribute("Who the peer is; None before *complete*.")
+    needsHeaderSigning: bool = Attribute(
+        "Whether PDUs may go only where PFC_SUPPORT_HEADER_SIGN was agreed on; after *complete*."
+    )
     tokenSize: int = Attribute("Octets of auth_value that *protect* gives; after *complete*.")
 
     def step(token: bytes, done: Callable[[bytes | AuthenticationFailed], None]) -> None:

@@ -44,6 +44,9 @@ class SPNEGOInitiator(SPNEGOContext):
     """
     One negotiation, and the context of the mechanism that the server chose.
 
+    A mechanism that cannot begin, such as Kerberos where there is no ticket for the server, is not
+    offered.
+
     :param choices: what is offered, what is preferred first; not empty.
     :ivar mechanism: the one that was begun; None before the first token.
     """
@@ -67,7 +70,7 @@ class SPNEGOInitiator(SPNEGOContext):
         self._choices = choices
         self._chosen = b""
         self._mustSign = False
-        self._offer = NegTokenInit(mechTypes=tuple(choice.mechType for choice in choices))
+        self._offer = NegTokenInit(mechTypes=())
 
     @property
     def principal(self) -> object:
@@ -77,14 +80,7 @@ class SPNEGOInitiator(SPNEGOContext):
     def step(self, token: bytes, done: _Done) -> None:
         """Begin, or take the server's token."""
         if self.mechanism is None:
-            first = self._choices[0]
-            self.mechanism = first.make()
-            self._feed(
-                self.mechanism,
-                b"",
-                lambda message: attrs.evolve(self._offer, mechToken=message).encode(),
-                done,
-            )
+            self._begin(done)
             return
         try:
             self._reply(self.mechanism, decodeResp(token), done)
@@ -92,6 +88,29 @@ class SPNEGOInitiator(SPNEGOContext):
             done(_refused(str(error)))
         except Fault:
             done(_refused("mechListMIC is not that of the list that was offered"))
+
+    def _begin(self, done: _Done, *failures: str) -> None:
+        """
+        Offer what is left of the choices, with a message of the first.
+
+        :param failures: why those before could not begin.
+        """
+        first, *others = self._choices
+        mechanism = first.make()
+
+        def begun(outcome: bytes | AuthenticationFailed) -> None:
+            if not isinstance(outcome, AuthenticationFailed):
+                self.mechanism = mechanism
+                mechTypes = tuple(choice.mechType for choice in self._choices)
+                self._offer = NegTokenInit(mechTypes=mechTypes, mechToken=outcome)
+                done(self._offer.encode())
+            elif others:
+                self._choices = others
+                self._begin(done, *failures, str(outcome))
+            else:
+                done(_refused("; ".join((*failures, str(outcome)))))
+
+        mechanism.step(b"", begun)
 
     def _reply(self, mechanism: IMechanism, reply: NegTokenResp, done: _Done) -> None:
         """

@@ -13,8 +13,10 @@ from tapiproxy.dcerpc.clientassociation import (
 )
 from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, Fault
 from tapiproxy.dcerpc.ndr import NDR, NDR64
+from tapiproxy.dcerpc.ntlminitiator import NTLMInitiator
 from tapiproxy.dcerpc.security import ISecurityContext
-from tapiproxy.dcerpc.spnegotokens import KERBEROS
+from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
+from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tests.dcerpc.conversation import Conversation, fault, nak
 from tests.dcerpc.ntlmpeers import (
     LEVELS,
@@ -218,6 +220,29 @@ class Refused(TestCase):
         both = Both(None)
         both.client.receiveData(nak(8).encode())
         self.assertNotIsInstance(both.events[-1], LogonFailed)
+
+    def test_unsignedHeaders(self) -> None:
+        """A mechanism that wants headers signed is proven to nobody who does not sign them."""
+
+        class Wanting(NTLMInitiator):
+            needsHeaderSigning = True
+
+        def unsigned(octets: bytes) -> bytes:
+            return octets[:3] + bytes([octets[3] & ~pdu.PFC_SUPPORT_HEADER_SIGN]) + octets[4:]
+
+        for negotiated in (False, True):
+            for change in (same, unsigned):
+                context: ISecurityContext = Wanting(account(), 6)
+                if negotiated:
+                    mechanism = Choice(NTLMSSP, lambda: Wanting(account(), 6))
+                    context = SPNEGOInitiator([mechanism], 6)
+                both = Both(context)
+                both.pump(change)
+                if change is same:
+                    self.assertEqual(both.call(b"stub"), b"stub")
+                else:
+                    self.assertIn("does not sign headers", both.failure())
+                    self.assertIsInstance(both.events[-1], LogonFailed)
 
     def test_lowerLevel(self) -> None:
         """A server that answers at a lower level is refused before anything is proven to it."""

@@ -12,6 +12,7 @@ from tapiproxy.dcerpc.ntlmmessages import SIGNATURE
 from tapiproxy.dcerpc.pdu import NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnego import SPNEGOAcceptor
+from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
 from tapiproxy.dcerpc.spnegotokens import (
     KERBEROS,
     MS_KERBEROS,
@@ -26,6 +27,7 @@ from tests.dcerpc.ntlmpeers import (
     LEVELS,
     PROTECTING,
     Accounts,
+    Slow,
     account,
     answerOf,
     legOf,
@@ -63,6 +65,18 @@ class Seam(TestCase):
             shake(client, acceptor)
             verifyObject(ISecurityContext, client)
             verifyObject(ISecurityContext, acceptor)
+
+
+class Unable(Slow):
+    """A mechanism that cannot begin."""
+
+    def __init__(self, context: ISecurityContext, reason: str) -> None:
+        super().__init__(context)
+        self.reason = reason
+
+    def step(self, token: bytes, done: Callable[[bytes | AuthenticationFailed], None]) -> None:
+        """Refuse."""
+        done(AuthenticationFailed(self.reason, reason=8))
 
 
 class Negotiating(TestCase):
@@ -104,6 +118,24 @@ class Negotiating(TestCase):
             self.assertIsNone(asked.responseToken)
             if level in PROTECTING:
                 self.reads(client, acceptor)
+
+    def test_mechanismThatCannotBegin(self) -> None:
+        """What has no ticket is not offered; if nothing can begin, all reasons are told."""
+
+        def without(reason: str) -> Choice:
+            return Choice(KERBEROS, lambda: Unable(ntlmInitiator(6), reason))
+
+        client = SPNEGOInitiator(
+            [without("a"), without("b"), Choice(NTLMSSP, lambda: ntlmInitiator(6))], 6
+        )
+        acceptor = spnegoAcceptor(6)
+        tokens = shake(client, acceptor)
+        self.assertEqual(decodeInit(tokens[0]).mechTypes, (NTLMSSP,))
+        self.reads(client, acceptor)
+        client = SPNEGOInitiator([without("a"), without("b")], 6)
+        failure = answerOf(client, b"")
+        self.assertEqual(str(failure), "a; b")
+        self.assertIsNone(client.mechanism)
 
     def test_firstMechanismThatIsKnown(self) -> None:
         """The client's order counts."""

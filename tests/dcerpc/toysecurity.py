@@ -56,6 +56,7 @@ class ToyContext:
     """
 
     tokenSize = TOKEN_SIZE
+    needsHeaderSigning = False
 
     def __init__(
         self, authLevel: int, answers: list[Callable[[], object]], *, server: bool = True

@@ -109,6 +109,7 @@ class Checksum:
 
     authType = RPC_C_AUTHN_WINNT
     tokenSize = 4
+    needsHeaderSigning = False
     complete = False
     principal = None
 

@@ -17,11 +17,18 @@ from tapiproxy.dcerpc.identity import IKerberosCredentials
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_KERBEROS, RPC_C_AUTHN_GSS_NEGOTIATE
 from tapiproxy.dcerpc.kerberos import KerberosAcceptor, kerberosServer
 from tapiproxy.dcerpc.kerberoscontext import MECHANISM
+from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnego import SPNEGOAcceptor
 from tapiproxy.dcerpc.spnegotokens import KERBEROS
 
 SERVICE = "host/localhost"
+
+#: Which of its implementations pyspnego is to use for a protocol: negotiating, its own.
+OPTIONS = {
+    "kerberos": NegotiateOptions.use_gssapi,
+    "negotiate": NegotiateOptions.use_negotiate,
+}
 
 FULL = (
     RequirementFlag.mutual_authentication
@@ -72,6 +79,7 @@ class GSSClient:
 
     authType = RPC_C_AUTHN_GSS_KERBEROS
     principal = None
+    needsHeaderSigning = False
 
     def __init__(self, ccache, level, flags=DCE, service=SERVICE):
         self.authLevel = level
@@ -135,6 +143,7 @@ class SpnegoClient:
     """
 
     principal = None
+    needsHeaderSigning = False
 
     def __init__(self, level, protocol, dce=True):
         self.authType = {
@@ -154,9 +163,7 @@ class SpnegoClient:
             service="host",
             protocol=protocol,
             context_req=wanted | ContextReq.dce_style if dce else wanted,
-            options=NegotiateOptions.use_negotiate
-            if protocol == "negotiate"
-            else NegotiateOptions.use_gssapi,
+            options=OPTIONS[protocol],
         )
 
     @property
@@ -228,6 +235,11 @@ class Site:
         """By python-gssapi."""
         return GSSClient(self.ccache, level, flags)
 
+    def initiator(self, level, account=None):
+        """A client's side of Kerberos, of ours, by alice's tickets; no thread is used."""
+        account = account or KerberosAccount(principal="", ccache=f"FILE:{self.ccache}")
+        return KerberosInitiator(account, lambda leg, done: done(leg()), level, SERVICE)
+
     def acceptor(self, level, accounts=None, server=None):
         """A server's side of Kerberos."""
         return KerberosAcceptor(server or self.server, accounts or Accounts(), level)
@@ -246,9 +258,9 @@ class Site:
         return cache
 
     def outlived(self):
-        """A credential cache of which all tickets have expired."""
+        """A credential cache of which all tickets have expired two seconds ago."""
         cache = self.kdc.ccache("alice", SERVICE, options=("-l", "2s"))
-        time.sleep(3.5)
+        time.sleep(4.5)
         return self._doctored(cache)
 
     def _doctored(self, cache):
@@ -271,6 +283,30 @@ class Site:
         text = self.kdc.configFile.read_text()
         file.write_text(text.replace("[libdefaults]\n", "[libdefaults]\n    clockskew = 1\n"))
         return file
+
+
+class PyspnegoAcceptor:
+    """
+    pyspnego as a server, with the keys that the environment names.
+
+    :param protocol: as for `SpnegoClient`.
+    """
+
+    principal = None
+
+    def __init__(self, protocol):
+        self.context = spnego.server(
+            hostname="localhost", service="host", protocol=protocol, options=OPTIONS[protocol]
+        )
+
+    @property
+    def complete(self):
+        return self.context.complete
+
+    step = SpnegoClient.step
+    protect = SpnegoClient.protect
+    unprotect = SpnegoClient.unprotect
+    _buffers = SpnegoClient._buffers
 
 
 @contextlib.contextmanager
