@@ -11,12 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IConnector,
-    IReactorTCP,
-    IReactorTime,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IConnector, IReactorTCP, IReactorTime
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,7 +23,7 @@ from tapiproxy.dcerpc.clientassociation import (
 )
 from tapiproxy.dcerpc.directsend import DirectSender
 from tapiproxy.dcerpc.interface import Interface, Receiver
-from tapiproxy.dcerpc.keepalive import setKeepAlive
+from tapiproxy.dcerpc.keepalive import isTCP, setKeepAlive
 from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.dcerpc.security import ISecurityContext
 
@@ -148,7 +143,7 @@ class ClientConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Ask for the interface."""
-        if ITCPTransport.providedBy(self.transport):
+        if isTCP(self.transport):
             self.transport.setTcpNoDelay(True)
         setKeepAlive(self.transport, True)
         self._sender = DirectSender(self.transport, self._drained, self._overflowed)

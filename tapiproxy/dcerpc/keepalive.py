@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import ITCPTransport, IUNIXTransport
 
 KEEPALIVE_IDLE = 60
 KEEPALIVE_INTERVAL = 10
@@ -14,9 +14,14 @@ KEEPALIVE_PROBES = 3
 off is noticed within a minute and a half."""
 
 
+def isTCP(transport: Any) -> bool:
+    """Whether a transport has TCP's options; Twisted's UNIX transports only say so."""
+    return ITCPTransport.providedBy(transport) and not IUNIXTransport.providedBy(transport)
+
+
 def setKeepAlive(transport: Any, wanted: bool) -> None:
     """Probe the peer of a TCP transport, or stop it; other transports have no such thing."""
-    if not ITCPTransport.providedBy(transport):
+    if not isTCP(transport):
         return
     transport.setTcpKeepAlive(wanted)
     if wanted and hasattr(transport, "getHandle"):

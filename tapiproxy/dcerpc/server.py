@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 import attrs
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +25,7 @@ from tapiproxy.dcerpc.contexthandles import AssociationGroup
 from tapiproxy.dcerpc.directsend import DirectSender
 from tapiproxy.dcerpc.endpoint import Endpoint
 from tapiproxy.dcerpc.interface import AuthenticationFailed, Interface
-from tapiproxy.dcerpc.keepalive import setKeepAlive
+from tapiproxy.dcerpc.keepalive import isTCP, setKeepAlive
 from tapiproxy.dcerpc.logshare import LogShare
 from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.pdu import AuthVerifier
@@ -89,7 +89,7 @@ class ServerProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """Begin an association, which has to be bound soon."""
-        if ITCPTransport.providedBy(self.transport):
+        if isTCP(self.transport):
             self.transport.setTcpNoDelay(True)
         self._sender = DirectSender(self.transport, self._drained, self._overflowed)
         self.association = self._makeAssociation()

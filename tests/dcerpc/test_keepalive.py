@@ -3,11 +3,12 @@
 import socket
 
 from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactor, StringTransport
+from twisted.internet.unix import Server
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from tapiproxy.dcerpc.keepalive import setKeepAlive
+from tapiproxy.dcerpc.keepalive import isTCP, setKeepAlive
 
 
 class Socket:
@@ -65,3 +66,13 @@ class KeepAlive(TestCase):
         before = dict(vars(transport))
         setKeepAlive(transport, True)
         self.assertEqual(vars(transport), before)
+
+    def test_unix(self) -> None:
+        """Nor is one of a UNIX socket, which has no such options whatever it provides."""
+        here, there = socket.socketpair()
+        self.addCleanup(here.close)
+        self.addCleanup(there.close)
+        transport = Server(here, None, "", None, 0, MemoryReactor())
+        self.assertFalse(isTCP(transport))
+        setKeepAlive(transport, True)
+        self.assertTrue(isTCP(Transport()))
