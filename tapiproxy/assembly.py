@@ -19,18 +19,21 @@ from tapiproxy.dcerpc.endpointmapper import EndpointMap
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.ntlmmessages import MACHINE_ID_SIZE
+from tapiproxy.dcerpc.pipe import PipeFactory
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
 from tapiproxy.dcerpc.server import Limits, ServerFactory
 from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.handlers import Catalogue, makeHandler
 from tapiproxy.interfaces import IDemonstration
 from tapiproxy.lifecycle import RunningHandler
-from tapiproxy.listeners import isLoopback
+from tapiproxy.listeners import ListenerError, PipeListener, isLoopback, pipeListener
+from tapiproxy.pipeprincipals import PipePrincipals
 from tapiproxy.privatefile import PrivateFileError
 from tapiproxy.provisional import ProvisionalHost
 from tapiproxy.proxy.broker import Assignment, Broker
 from tapiproxy.proxy.host import ProxyHost
 from tapiproxy.proxy.lines import StaticLine, StaticLines, staticLine
+from tapiproxy.trp import idl
 from tapiproxy.trp.remotesp import Connector, tcpConnector
 from tapiproxy.trp.server import TelephonyServer
 from tapiproxy.trp.settings import Settings
@@ -70,7 +73,8 @@ class Parts:
     """
     A server that was put together.
 
-    :param factories: one for each listener; those of one minimum level have the same.
+    :param factories: one for each listener; those of one minimum level have the same, but pipes
+        their own.
     :param endpointMapper: None if there is to be none.
     :param accounts: who may log on; None for nobody.
     :param callbackLogon: who the server is to clients; None for nobody.
@@ -154,10 +158,21 @@ def assemble(
         configuration, accounts, winbind, domainGroups, machineID, reactor
     )
     statistics = Statistics()
-    factories = {
-        level: ServerFactory(reactor, [telephony.interface], services(level), limits, statistics)
-        for level in {_minimumLevel(configuration, each) for each in configuration.listeners}
-    }
+    principals = PipePrincipals([] if accounts is None else [accounts], reactor)
+
+    def factory(level: int, pipe: PipeListener | None, pipeIdentity: bool) -> ServerFactory:
+        ours = (reactor, [telephony.interface], services(level), limits, statistics)
+        if pipe is None:
+            return ServerFactory(*ours)
+        return PipeFactory(
+            *ours, pipe=idl.PIPE, user=pipe.user, principals=principals if pipeIdentity else None
+        )
+
+    wanted = [
+        (_minimumLevel(configuration, each), pipeListener(each.endpoint), each.pipeIdentity)
+        for each in configuration.listeners
+    ]
+    factories = {each: factory(*each) for each in wanted}
     endpointMapper = None
     if configuration.endpointMapper is not None:
         mapped = EndpointMap()
@@ -170,9 +185,7 @@ def assemble(
     return Parts(
         broker=broker,
         server=telephony,
-        factories=tuple(
-            factories[_minimumLevel(configuration, each)] for each in configuration.listeners
-        ),
+        factories=tuple(factories[each] for each in wanted),
         endpointMapper=endpointMapper,
         handlers=handlers,
         settings=settings,
@@ -229,7 +242,7 @@ def _services(
     """What gives the authentication of listeners, by their minimum level."""
     table = configuration.authentication
     if accounts is None or table is None:
-        return lambda minimumLevel: NoAuthentication()
+        return NoAuthentication
     try:
         # The extra: a server that authenticates nobody needs none.
         from tapiproxy.ntlmservice import services
@@ -353,6 +366,7 @@ def checkListeners(configuration: Configuration) -> None:
     :raises tapiproxy.configkeys.ConfigurationError: it does not.
     """
     for each in configuration.listeners:
+        pipe = _checkedPipe(configuration, each)
         level = _minimumLevel(configuration, each)
         everybody = level == RPC_C_AUTHN_LEVEL_NONE
         beyond = not isLoopback(each.endpoint)
@@ -362,8 +376,14 @@ def checkListeners(configuration: Configuration) -> None:
                 'and whoever reaches it would be served: minimum_level = "none" there needs '
                 "allow_unauthenticated = true as well"
             )
-        if everybody or configuration.authentication is not None:
+        if everybody or each.pipeIdentity or configuration.authentication is not None:
             continue
+        if pipe is not None:
+            raise ConfigurationError(
+                f"{configuration.source}: listen {each.endpoint!r} is a pipe, and its clients "
+                "cannot log on: name a users_file in [authentication], or take smbd's word for who "
+                'they are, by identity = "pipe" in a [listeners.NAME] of its own'
+            )
         if each.minimumLevel is not None:
             raise ConfigurationError(
                 f"{configuration.source}: listen {each.endpoint!r} has a minimum_level, and nobody "
@@ -375,6 +395,19 @@ def checkListeners(configuration: Configuration) -> None:
             "tcp:PORT:interface=127.0.0.1, name a users_file in [authentication], or say "
             "allow_unauthenticated = true in the configuration"
         )
+
+
+def _checkedPipe(configuration: Configuration, listener: ListenerTable) -> PipeListener | None:
+    try:
+        pipe = pipeListener(listener.endpoint)
+    except ListenerError as error:
+        raise ConfigurationError(f"{configuration.source}: {error}") from None
+    if pipe is None and listener.pipeIdentity:
+        raise ConfigurationError(
+            f'{configuration.source}: listen {listener.endpoint!r} has identity = "pipe", and is '
+            "no pipe: only smbd, by an endpoint np:PATH, says who its clients are"
+        )
+    return pipe
 
 
 def _minimumLevel(configuration: Configuration, listener: ListenerTable) -> int:

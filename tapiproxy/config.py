@@ -47,12 +47,14 @@ class ListenerTable:
     """
     ``[listeners.NAME]``, or one of ``listen``.
 
-    :param endpoint: a Twisted endpoint string.
+    :param endpoint: a Twisted endpoint string, or ``np:PATH``.
     :param minimumLevel: RPC_C_AUTHN_LEVEL_NONE to PKT_PRIVACY; None for what suits the endpoint.
+    :param pipeIdentity: take smbd's word for who a client is that does not log on by RPC.
     """
 
     endpoint: str
     minimumLevel: int | None = None
+    pipeIdentity: bool = False
 
 
 @frozen(kw_only=True)
@@ -258,7 +260,11 @@ def _listeners(
         if values["endpoint"] is None:
             raise here.refuse(f"endpoint is missing; it should be {_ENDPOINT_WORDS}")
         listeners.append(
-            ListenerTable(endpoint=values["endpoint"], minimumLevel=values["minimum_level"])
+            ListenerTable(
+                endpoint=values["endpoint"],
+                minimumLevel=values["minimum_level"],
+                pipeIdentity=values["identity"],
+            )
         )
     return tuple(listeners)
 
@@ -322,6 +328,13 @@ def _callbackLevel(value: Any) -> int:
 def _level(value: Any) -> int:
     if isinstance(value, str) and value in LEVELS:
         return LEVELS[value]
+    raise ValueError
+
+
+def _identity(value: Any) -> bool:
+    """Whether it is the pipe's."""
+    if value in _IDENTITIES:
+        return bool(value == _IDENTITIES[1])
     raise ValueError
 
 
@@ -411,6 +424,9 @@ _ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
 
 _PASSWORD_FILE_WORDS = "a path: a file of mode 0600 with the password (`tapiproxy passwd`)"
 
+#: Who says who a client is: RPC alone, or the pipe too.
+_IDENTITIES = ("rpc", "pipe")
+
 # What each table may have.  A server without a configuration is the defaults of the first: one line
 # of one address, and the built-in ACD, which without agents of its own is a small demo site.
 
@@ -443,6 +459,7 @@ _ROOT = (
 _LISTENER = (
     Key("endpoint", kinds.text, _ENDPOINT_WORDS, None),
     Key("minimum_level", _level, f"one of {', '.join(LEVELS)}", None),
+    Key("identity", _identity, f"one of {', '.join(_IDENTITIES)}", False),
 )
 
 _ENDPOINT_MAPPER = (Key("endpoint", kinds.text, _MAPPER_WORDS, None),)

@@ -4,6 +4,7 @@ A server in operation: start, re-reading the configuration, drain and stop, in t
 Handlers start before anything listens, and stop when no request is outstanding any more.
 """
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from typing import Any
 import attrs
 from twisted.application.service import Service
 from twisted.internet import defer
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
@@ -393,5 +394,7 @@ class TelephonyService(Service):
 
 def _shown(address: Any) -> str:
     """An address for people: host and port, or whatever else it has."""
+    if isinstance(address, UNIXAddress):
+        return os.fsdecode(address.name or b"")
     host = getattr(address, "host", None)
     return str(address) if host is None else f"{host} port {address.port}"

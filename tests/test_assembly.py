@@ -1,13 +1,17 @@
 """A server is put together as a configuration says."""
 
 import attrs
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tapiproxy import assembly, config
+from tapiproxy import assembly, config, handlers
 from tapiproxy.configkeys import ConfigurationError
+from tapiproxy.datadirectory import DataDirectory
+from tapiproxy.dcerpc.pipe import PipeFactory
 from tapiproxy.dcerpc.server import Limits
 from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.trp.settings import Settings
+from tests.folders import makeFolder
 
 SITE = """\
 [lines.a]
@@ -100,3 +104,53 @@ class ListenerTests(SynchronousTestCase):
         text = "[listeners.a]\nendpoint = 'tcp:2:interface=127.0.0.1'\nminimum_level = 'privacy'\n"
         self.assertIn("nobody can log on: name a users_file", self.refused(text))
         assembly.checkListeners(parse(text + "[authentication]\nusers_file = 'users'\n"))
+
+
+class PipeTests(SynchronousTestCase):
+    PIPE = "[listeners.a]\nendpoint = 'np:/np/tapsrv'\n"
+    USERS = "[authentication]\nusers_file = 'users'\n"
+
+    def refused(self, text):
+        return str(self.assertRaises(ConfigurationError, assembly.checkListeners, parse(text)))
+
+    def test_identity(self):
+        """A pipe needs accounts, or smbd's word; its default level is that beyond loopback."""
+        said = self.refused(self.PIPE)
+        self.assertIn("'np:/np/tapsrv' is a pipe, and its clients cannot log on", said)
+        self.assertIn('identity = "pipe"', said)
+        for text in (self.PIPE + self.USERS, self.PIPE + "identity = 'pipe'\n"):
+            configuration = parse(text)
+            assembly.checkListeners(configuration)
+            [listener] = configuration.listeners
+            self.assertEqual(assembly._minimumLevel(configuration, listener), 6)
+
+    def test_otherListeners(self):
+        """smbd's word counts at pipes alone."""
+        text = "[listeners.a]\nendpoint = 'tcp:1:interface=127.0.0.1'\nidentity = 'pipe'\n"
+        self.assertIn("and is no pipe", self.refused(text))
+
+    def test_wrong(self):
+        """What is wrong with the endpoint is said before anything is started."""
+        self.assertIn("begin at the root", self.refused("listen = ['np:tapsrv']\n"))
+
+    def test_factories(self):
+        """Pipes have factories of their own, by what is said of them; the rest as before."""
+        configuration = parse(
+            self.PIPE
+            + "identity = 'pipe'\n"
+            + "[listeners.b]\nendpoint = 'np:/np/two:user=7'\nidentity = 'pipe'\n"
+            + "[listeners.c]\nendpoint = 'tcp:1:interface=127.0.0.1'\n"
+            + "[listeners.d]\nendpoint = 'tcp:2:interface=127.0.0.1'\n"
+            + '[handlers.fixed]\narguments = "Sales"\n'
+        )
+        parts = assembly.assemble(
+            configuration, handlers.findFactories(), DataDirectory(makeFolder(self)), Clock()
+        )
+        a, b, c, d = parts.factories
+        self.assertEqual(
+            [(each.pipe, each.user) for each in (a, b)], [("tapsrv", 0), ("tapsrv", 7)]
+        )
+        self.assertTrue(a.principals is not None and a.principals is b.principals)
+        self.assertEqual(a.endpoint.authentication.minimumLevel, 6)
+        self.assertIs(c, d)
+        self.assertNotIsInstance(c, PipeFactory)

@@ -308,6 +308,17 @@ class AuthenticationTests(SynchronousTestCase):
             found.append(self.parse(text).listeners[0].minimumLevel)
         self.assertEqual(found, [1, 2, 4, 5, 6])
 
+    def test_identities(self):
+        """Who a client is, RPC alone says if nothing else is written."""
+        found = []
+        for line in ("", 'identity = "rpc"\n', 'identity = "pipe"\n'):
+            text = f'[listeners.a]\nendpoint = "np:/x"\n{line}'
+            found.append(self.parse(text).listeners[0].pipeIdentity)
+        self.assertEqual(found, [False, False, True])
+        for wrong in ('"smb"', "true", "[]"):
+            text = f"[listeners.a]\nendpoint = 'np:/x'\nidentity = {wrong}\n"
+            self.assertIn("it should be one of rpc, pipe", self.refused(text))
+
     def test_authentication(self):
         """A users file, and domains by their DNS names."""
         table = self.parse(

@@ -32,6 +32,7 @@ LAYERS: dict[str, str] = {
     "tapiproxy.lifecycle": "service",
     "tapiproxy.listeners": "service",
     "tapiproxy.ntlmservice": "service",
+    "tapiproxy.pipeprincipals": "service",
     "tapiproxy.places": "service",
     "tapiproxy.provisional": "service",
     "tapiproxy.running": "service",

@@ -27,6 +27,8 @@ NDR comes first: it is shorter, and what peers are known to speak.
 # 6.2: interface tapsrv
 TAPSRV = UUID("2f5f6520-ca46-1067-b319-00dd010662da")
 TAPSRV_VERSION = (1, 0)
+PIPE = "tapsrv"
+"""The well-known endpoint of tapsrv over ncacn_np (2.1), without the ``\\pipe\\`` before it."""
 ClientAttach = 0
 ClientRequest = 1
 ClientDetach = 2
