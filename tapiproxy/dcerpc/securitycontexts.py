@@ -83,12 +83,13 @@ class SecurityContexts:
     :param resume: called when a provider has answered a leg.
     :param transport: what the transport says of the client, for as long as it begins no context.
     :ivar waiting: whether a provider has still to answer one: no PDU may be taken before.
-    :ivar default: the first one: it speaks for requests without verifier.
+    :ivar default: the one that bind has begun: it speaks for requests without verifier.
     :ivar headerSigning: whether PFC_SUPPORT_HEADER_SIGN was agreed on, for all of them.
     """
 
     __slots__ = (
         "_authentication",
+        "_bareBind",
         "_contexts",
         "_ended",
         "_peer",
@@ -112,6 +113,7 @@ class SecurityContexts:
         self._peer = peer
         self._resume = resume
         self._ended = False
+        self._bareBind = False
         self._contexts: dict[int, AuthContext] = {}
         if transport is not None:
             self.default = self._contexts[TRANSPORT] = AuthContext(transport, TRANSPORT)
@@ -120,14 +122,22 @@ class SecurityContexts:
         return len(self._contexts)
 
     @property
+    def first(self) -> AuthContext | None:
+        """The one that the client has begun first, by bind or later; that of the transport else."""
+        for security in self._contexts.values():
+            if security.auth_context_id != TRANSPORT:
+                return security
+        return self.default
+
+    @property
     def principal(self) -> Any:
-        """Who the client is, by the security context of its bind."""
-        return principalOf(self.default)
+        """Who the client is, by its first security context."""
+        return principalOf(self.first)
 
     @property
     def authLevel(self) -> int:
-        """The level of the security context of the bind."""
-        return levelOf(self.default)
+        """The level of the first security context."""
+        return levelOf(self.first)
 
     def accept(
         self,
@@ -136,13 +146,14 @@ class SecurityContexts:
         refuse: Callable[[AuthenticationFailed, pdu.AuthVerifier], object],
     ) -> None:
         """
-        Take the leg that a bind or an alter_context carries, if it does.
+        Take the leg that the bind carries, which comes first, or an alter_context; if it does.
 
         :param proceed: called with the verifier for the answer, now or later.
         :param refuse: called instead, if the leg does not fit or the provider refuses; with the
             leg as well.
         """
         if verifier is None:
+            self._bareBind = self._bareBind or not self._contexts
             proceed(None)
             return
         try:
@@ -296,7 +307,11 @@ class SecurityContexts:
         )
         security = AuthContext(context, verifier.auth_context_id)
         self._contexts[verifier.auth_context_id] = security
-        if self.default is None or self.default.auth_context_id == TRANSPORT:
+        if self.default is None:
+            # Of a client that has bound as nobody, requests without verifier stay nobody's.
+            if not self._bareBind:
+                self.default = security
+        elif self.default.auth_context_id == TRANSPORT:
             self.default = security
         return security
 

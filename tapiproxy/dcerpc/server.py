@@ -134,18 +134,18 @@ class ServerProtocol(Protocol):
 
     @property
     def principal(self) -> Any:
-        """Who the client is, by the security context of its bind."""
+        """Who the client is, by its first logon."""
         return self.association.security.principal
 
     @property
     def authLevel(self) -> int:
-        """The level of the security context of its bind."""
+        """The level of its first logon."""
         return self.association.security.authLevel
 
     @property
     def mechanism(self) -> str:
-        """By what the client has logged on: the security context of its bind."""
-        security = self.association.security.default
+        """By what the client has logged on first."""
+        security = self.association.security.first
         return mechanismName(None if security is None else security.context)
 
     def afterSent(self, f: Callable[[], object]) -> None:

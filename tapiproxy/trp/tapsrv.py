@@ -9,7 +9,14 @@ from typing import Protocol
 
 from attrs import frozen
 
-from tapiproxy.dcerpc.interface import RPC_X_BAD_STUB_DATA, Call, Connection, Fault, Interface
+from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
+    RPC_X_BAD_STUB_DATA,
+    Call,
+    Connection,
+    Fault,
+    Interface,
+)
 from tapiproxy.tapi.lineerr import LINEERR_INVALPARAM
 from tapiproxy.trp import idl
 from tapiproxy.trp.dispatch import answer
@@ -69,6 +76,9 @@ def makeInterface(server: Attachments) -> Interface:
     def clientAttach(call: Call, data: bytes, start: int, end: int) -> bytes | None:
         request = idl.decodeClientAttach(data, start, end, call.littleEndian, call.transferSyntax)
         connection = call.connection
+        if call.principal != connection.principal:
+            # A connection is one client's: whose logon was handed on to it speaks for nobody else.
+            raise Fault(ERROR_ACCESS_DENIED)
 
         def attached(ending: Attached) -> None:
             context = idl.NO_CONTEXT
@@ -78,8 +88,8 @@ def makeInterface(server: Attachments) -> Interface:
                         interface,
                         ending.client,
                         server.runDown,
-                        connection.principal,
-                        connection.authLevel,
+                        call.principal,
+                        call.authLevel,
                     )
                 except Fault as fault:
                     server.runDown(ending.client)

@@ -106,7 +106,7 @@ class Conversation:
     @property
     def mechanism(self) -> str:
         """By what."""
-        security = self.association.security.default
+        security = self.association.security.first
         return mechanismName(None if security is None else security.context)
 
     def afterSent(self, f: Callable[[], object]) -> None:

@@ -82,6 +82,31 @@ class Legs(TestCase):
         self.assertEqual(self.conversation.principal, "alice")
         self.assertEqual(self.conversation.authLevel, RPC_C_AUTHN_LEVEL_CONNECT)
 
+    def test_afterABareBind(self) -> None:
+        """Where bind has begun none, a later one does not speak for requests without verifier."""
+        for level in (RPC_C_AUTHN_LEVEL_CONNECT, *PROTECTING):
+            self.setUp()
+            client = ToyClient(level=level)
+            answers = self.conversation.say(
+                bind(), alter(), alter(verifier=client.verifier("alice")), request(b"x")
+            )
+            self.assertEqual(answers, [ack(), alterAck(), alterAck(), response(b"x")])
+            self.assertEqual(self.conversation.principal, "alice")
+            self.assertEqual(self.conversation.authLevel, level)
+            if level in PROTECTING:
+                self.conversation.raw(client.protect(request(b"y")))
+            else:
+                self.conversation.raw(request(b"y", verifier=client.verifier("any")))
+            self.assertEqual(self.principals(), [None, "alice"])
+
+    def test_afterABareAlterContext(self) -> None:
+        """The context of bind speaks for them whatever comes later."""
+        self.conversation.say(bind(verifier=self.client.verifier("alice")), alter())
+        other = ToyClient(2)
+        self.conversation.say(alter(verifier=other.verifier("bob")), request(b"x"))
+        self.assertEqual(self.principals(), ["alice"])
+        self.assertEqual(self.conversation.principal, "alice")
+
     def test_byAlterContext(self) -> None:
         """A token is answered in bind_ack; alter_context brings the next leg."""
         (answer,) = self.conversation.say(bind(verifier=self.client.verifier("hello")))

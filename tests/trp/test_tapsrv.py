@@ -4,12 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, Fault
 from tapiproxy.tapi.lineerr import LINEERR_INVALPARAM, LINEERR_OPERATIONUNAVAIL
 from tapiproxy.tapi.phoneerr import PHONEERR_OPERATIONUNAVAIL
 from tapiproxy.trp import idl
+from tapiproxy.trp.principals import Principal
 from tapiproxy.trp.requests import byFunction, line, names
 from tapiproxy.trp.templates import encodeRequest
-from tests.trp.support import accepted, makeHarness
+from tests.trp.support import ALICE, MACHINE, FakeCall, accepted, makeHarness
 
 
 class Root(TestCase):
@@ -62,6 +64,18 @@ class Root(TestCase):
         for opnum in (idl.ClientAttach, idl.ClientRequest, idl.ClientDetach):
             for end in range(min(20, len(stub))):
                 self.assertEqual(len(self.app.call(opnum, stub[:end]).faults), 1)
+
+    def test_otherPrincipal(self) -> None:
+        """A call under another logon than the first of its connection attaches nobody."""
+        attach = self.harness.server.interface.operations[idl.ClientAttach]
+        stub = idl.encodeClientAttach(-1, "", MACHINE)
+        before = set(self.harness.server.clients)
+        for first, other in ((ALICE, Principal("bob")), (ALICE, None), (None, ALICE)):
+            call = FakeCall(self.app.connection)
+            call.connection.principal, call.principal = first, other
+            refused = self.assertRaises(Fault, attach, call, stub, 0, len(stub))
+            self.assertEqual(refused.status, ERROR_ACCESS_DENIED)
+            self.assertEqual(set(self.harness.server.clients), before)
 
     @given(st.data())
     def test_anyOctets(self, data: st.DataObject) -> None:
