@@ -25,15 +25,17 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from tapiproxy import assembly, config, handlers, usersfile
 from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.initiators import Initiators
 from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_GSS_NEGOTIATE,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     RPC_C_AUTHN_WINNT,
     AuthenticationFailed,
 )
 from tapiproxy.dcerpc.ndr import NDR
-from tapiproxy.dcerpc.ntlminitiator import NTLMAccount
+from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
 from tapiproxy.dcerpc.security import ISecurityContext
+from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
+from tapiproxy.dcerpc.spnegotokens import NTLMSSP
 from tapiproxy.nthash import ntHash
 from tapiproxy.trp import idl
 
@@ -116,7 +118,12 @@ def world() -> Iterator[World]:
 def initiator(authType: int) -> ISecurityContext:
     """The client's side of a context at PKT_PRIVACY."""
     account = NTLMAccount(domain="", user="bench", ntHash=ntHash("bench"), workstation="BENCH")
-    return Initiators(account=account, authType=authType).newContext("localhost")
+    level = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+
+    def ntlm() -> NTLMInitiator:
+        return NTLMInitiator(account, level, "host/localhost")
+
+    return ntlm() if authType == NTLM else SPNEGOInitiator([Choice(NTLMSSP, ntlm)], level)
 
 
 def leg(context: ISecurityContext, token: bytes) -> bytes:

@@ -53,6 +53,7 @@ DNE = pdu.PFC_DID_NOT_EXECUTE
 
 _requestStart = pdu.requestStart.unpack_from
 _responseStart = pdu.responseStart.pack
+_secTrailer = pdu.LITTLE.secTrailer.unpack_from
 
 
 class Owner(Connection, Protocol):
@@ -113,6 +114,7 @@ class ServerAssociation:
         "_presentations",
         "_receiving",
         "_secondaryAddress",
+        "_short",
         "_state",
         "connection",
         "ended",
@@ -145,13 +147,12 @@ class ServerAssociation:
         self._output: list[bytes] = []
         self._noCalls = 0
         self._receiving = False
+        self._short = False
         self._plain = False
         self._fragment = pdu.MIN_FRAGMENT
         self._multiplexed = False
         self._presentations: dict[int, Presentation] = {}
-        self.security = SecurityContexts(
-            endpoint.authentication, peerKey, self._resume, transport
-        )
+        self.security = SecurityContexts(endpoint.authentication, peerKey, self._resume, transport)
         self._partial: Partial | None = None
         self._pending: dict[int, Call] = {}
 
@@ -178,24 +179,24 @@ class ServerAssociation:
                 self.unfinished = True
                 break
             turn -= 1
-            if self._plain and not self._pending and end - position >= pdu.REQUEST_HEADER_SIZE:
+            if self._short and not self._pending and end - position >= pdu.REQUEST_HEADER_SIZE:
                 start, length, auth, callID, _, contextID, opnum = _requestStart(data, position)
                 if (
                     start == pdu.WHOLE_REQUEST
-                    and not auth
                     and pdu.REQUEST_HEADER_SIZE <= length <= end - position
                     and length <= pdu.MAX_FRAGMENT
                 ):
                     presentation = self._presentations.get(contextID)
-                    if presentation is not None and presentation.open:
-                        self._invoke(
-                            Call(self, callID, contextID, opnum, presentation, True, None),
-                            data,
-                            position + pdu.REQUEST_HEADER_SIZE,
-                            position + length,
-                        )
-                        position += length
-                        continue
+                    if presentation is not None and (auth or (self._plain and presentation.open)):
+                        call = Call(self, callID, contextID, opnum, presentation, True, None)
+                        stop = position + length
+                        if not auth:
+                            self._invoke(call, data, position + pdu.REQUEST_HEADER_SIZE, stop)
+                            position = stop
+                            continue
+                        if self._protected(call, data, position, stop, auth):
+                            position = stop
+                            continue
             taken = self._receivePDU(data, position)
             if not taken:
                 turn += 1
@@ -298,11 +299,9 @@ class ServerAssociation:
         if stub is None:
             if call.open:
                 self._pending[call.callID] = call
-        elif (
-            call.security is None
-            and len(stub) <= self._fragment - pdu.REQUEST_HEADER_SIZE
-            and call.open
-        ):
+        elif call.security is not None:
+            call.respond(stub)
+        elif len(stub) <= self._fragment - pdu.REQUEST_HEADER_SIZE and call.open:
             call.open = False
             length = len(stub)
             self._output += (
@@ -319,6 +318,45 @@ class ServerAssociation:
             )
         else:
             call.respond(stub)
+
+    def _protected(self, call: Call, data: bytes, position: int, end: int, auth: int) -> bool:
+        """
+        Take a whole request that has a verifier, if its security context is as it should be.
+
+        It may have any value but those that :meth:`receiveData` has looked at.
+
+        :param auth: its auth_length.
+        :returns: whether it was taken; if not, :meth:`_request` has to answer, and nothing of the
+            association has changed.
+        """
+        trailer = end - auth - pdu.SEC_TRAILER_SIZE
+        body = position + pdu.REQUEST_HEADER_SIZE
+        if trailer < body:
+            return False
+        kind, level, padding, _, auth_context_id = _secTrailer(data, trailer)
+        contexts = self.security
+        security = contexts.established(kind, level, auth_context_id)
+        if (
+            security is None
+            or padding > trailer - body
+            or not self._endpoint.permits(call.presentation, security)
+        ):
+            return False
+        value = trailer + pdu.SEC_TRAILER_SIZE
+        try:
+            clear = security.context.unprotect(
+                data[position:body],
+                data[body:trailer],
+                data[trailer:value],
+                data[value:end],
+                contexts.headerSigning,
+            )
+        except Fault as fault:
+            self._break(call.callID, fault.status, contextID=call.contextID)
+            return True
+        call.security = security
+        self._invoke(call, clear, 0, len(clear) - padding)
+        return True
 
     def _request(self, data: bytes, position: int, header: pdu.Header) -> None:
         callID = header.call_id
@@ -577,8 +615,9 @@ class ServerAssociation:
     # Endings
 
     def _settle(self) -> None:
-        """Note whether requests may take the short way."""
-        self._plain = self._state is State.BOUND and not self.security and self._partial is None
+        """Note which requests may take the short way."""
+        self._short = self._state is State.BOUND and self._partial is None
+        self._plain = self._short and not self.security
 
     def _fault(self, callID: int, status: int, *, flags: int = 0, contextID: int = 0) -> None:
         self._output += (
@@ -608,7 +647,7 @@ class ServerAssociation:
             return
         self._forgetPartial()
         self._state = State.ENDED
-        self._plain = False
+        self._short = self._plain = False
         self.security.end()
         self.ended = reason
         self._input = b""

@@ -7,7 +7,8 @@ and 12.6.4.10; [MS-RPCE] 2.2.2.11 for protected ones.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import chain
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.call import Answering, Call
@@ -30,7 +31,11 @@ Twice the largest request: a terminal server's agents share an address, and whil
 that, the others' requests of a few fragments still have thousands of fragments' room.
 """
 
+_OVERHEAD = pdu.REQUEST_HEADER_SIZE + pdu.SEC_TRAILER_SIZE
+_PADDING = bytes(STUB_ALIGNMENT)
+
 _responseStart = pdu.responseStart.pack
+_secTrailer = pdu.LITTLE.secTrailer.pack
 
 
 class Partial:
@@ -151,7 +156,7 @@ def protectedResponse(
     size: int,
     security: AuthContext,
     headerSigning: bool,
-) -> Iterator[bytes]:
+) -> Iterable[bytes]:
     """
     The bytes of a response, each fragment signed or sealed under a security context; two items
     for each.
@@ -159,17 +164,47 @@ def protectedResponse(
     :param size: of a fragment at most.
     :param headerSigning: whether it was agreed on.
     """
-    context = security.context
-    overhead = pdu.REQUEST_HEADER_SIZE + pdu.SEC_TRAILER_SIZE + context.tokenSize
-    for flags, left, part in parts(stub, (size - overhead) & -STUB_ALIGNMENT):
-        padding = -len(part) % STUB_ALIGNMENT
-        length = overhead + len(part) + padding
-        head = responseHead(flags, length, context.tokenSize, callID, left, contextID)
-        trailer = pdu.packTrailer(
-            pdu.AuthVerifier(
-                context.authType, context.authLevel, security.auth_context_id, b"", padding
-            )
+    room = (size - _OVERHEAD - security.context.tokenSize) & -STUB_ALIGNMENT
+    if len(stub) <= room:
+        # Nearly every response: not worth being taken apart.
+        return _protected(
+            pdu.WHOLE_RESPONSE, callID, len(stub), contextID, stub, security, headerSigning
         )
-        body, token = context.protect(head, part + bytes(padding), trailer, headerSigning)
-        yield head + body
-        yield trailer + token
+    return chain.from_iterable(
+        _protected(
+            pdu.WHOLE_RESPONSE ^ (pdu.WHOLE ^ flags) << 24,
+            callID,
+            left,
+            contextID,
+            part,
+            security,
+            headerSigning,
+        )
+        for flags, left, part in parts(stub, room)
+    )
+
+
+def _protected(
+    start: int,
+    callID: int,
+    hint: int,
+    contextID: int,
+    part: bytes,
+    security: AuthContext,
+    headerSigning: bool,
+) -> tuple[bytes, bytes]:
+    context = security.context
+    tokenSize = context.tokenSize
+    padding = -len(part) % STUB_ALIGNMENT
+    head = _responseStart(
+        start,
+        _OVERHEAD + len(part) + padding + tokenSize,
+        tokenSize,
+        callID,
+        hint,
+        contextID & 0xFF,
+        0,
+    )
+    trailer = _secTrailer(context.authType, context.authLevel, padding, 0, security.auth_context_id)
+    body, token = context.protect(head, part + _PADDING[:padding], trailer, headerSigning)
+    return head + body, trailer + token

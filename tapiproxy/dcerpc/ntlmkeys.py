@@ -93,14 +93,16 @@ class Direction:
         number = _sequence(self._number)
         self._number = self._number + 1 & _MAX_SEQUENCE
         opened = self._stream(body + signature[4:12])
-        size = len(body)
-        clear = opened[:size]
+        clear = opened[: len(body)]
         inner = self._inner.copy()
         inner.update(number + head + clear + trailer)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        if not compare_digest(
-            _VERSION + outer.digest()[:8] + number, signature[:4] + opened[size:] + signature[12:]
+        # The first and the last word are no secrets.
+        if (
+            not compare_digest(outer.digest()[:8], opened[len(body) :])
+            or signature[:4] != _VERSION
+            or signature[12:] != number
         ):
             raise Fault(RPC_S_SEC_PKG_ERROR)
         return clear

@@ -47,21 +47,21 @@ class Unestablished(Fault):
 
 
 class AuthContext:
-    """A security context under its auth_context_id."""
+    """
+    A security context under its auth_context_id.
 
-    __slots__ = ("auth_context_id", "context", "failed")
+    :ivar failed: whether a leg of it was refused.
+    :ivar protects: whether its level wants a verifier with each request and response.
+    """
+
+    __slots__ = ("auth_context_id", "context", "failed", "protects")
 
     def __init__(self, context: ISecurityContext, auth_context_id: int) -> None:
         self.context = context
         self.auth_context_id = auth_context_id
         self.failed = False
-
-    @property
-    def protects(self) -> bool:
-        """Whether its level wants a verifier with each request and response."""
-        return (
-            self.context.authType != RPC_C_AUTHN_NONE
-            and self.context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
+        self.protects = (
+            context.authType != RPC_C_AUTHN_NONE and context.authLevel >= RPC_C_AUTHN_LEVEL_PKT
         )
 
 
@@ -233,6 +233,21 @@ class SecurityContexts:
             if not security.context.complete:
                 raise Unestablished
         return security
+
+    def established(self, kind: int, level: int, auth_context_id: int) -> AuthContext | None:
+        """
+        The security context that a verifier names, if requests are protected under it now.
+
+        :param kind: auth_type.
+        :param level: auth_level.
+        """
+        security = self._contexts.get(auth_context_id)
+        if security is None or security.failed or not security.protects:
+            return None
+        context = security.context
+        if context.authType == kind and context.authLevel == level and context.complete:
+            return security
+        return None
 
     def unprotect(
         self,
