@@ -112,7 +112,14 @@ async def _connect(
 ) -> TelephonyClient:
     try:
         connection = await connectRPC(
-            reactor, host, port, _TAPSRV, deadlines.connect, security=security
+            reactor,
+            host,
+            port,
+            _TAPSRV,
+            deadlines.connect,
+            # Or a fault that somebody puts in would make each answer that of the call behind it.
+            strictCallID=security is not None,
+            security=security,
         )
     except DeferredTimeout:
         raise ServerUnreachable(f"no connection within {deadlines.connect:g} s") from None

@@ -62,7 +62,9 @@ class ClientAssociation:
     :param ended: called once with the reason when the association is of no more use; every call
         has failed by then.
     :param strictCallID: whether an answer must carry its request's call_id.  Servers exist that
-        answer every request with call_id 1; with one call under way nothing depends on it.
+        answer every request with call_id 1; with one call under way nothing depends on it, unless
+        somebody on the way puts in faults, which nobody signs: where answers are signed and their
+        content counts, it has to be True.
     :param security: an initiator to prove oneself with and to protect requests by; None to do
         neither.
     :param flush: called when there is output after a security provider has thought.

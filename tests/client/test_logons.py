@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tapiproxy.client.callers import Callers
-from tapiproxy.client.errors import AttachRefused, LogonRefused
+from tapiproxy.client.errors import AttachRefused, CallFailed, ConnectionEnded, LogonRefused
 from tapiproxy.client.telephony import TelephonyClient
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.identity import NTLMLogon, Verified
@@ -117,6 +117,30 @@ class Established(Site):
                 [session] = server.telephony.clients
                 self.assertEqual(session.principal, Principal("DOM\\alice"))
                 self.exchange(client)
+
+    def test_faultPutIn(self) -> None:
+        """
+        A fault, which nobody signs, that somebody puts in: its request fails, and no later request
+        is given the answer that was right.
+        """
+        for make in MAKERS:
+            self.network = MemoryNetwork()
+            self.app = Application(self.network)
+            new = logon(make)
+            RealServer(self.network, service(), new)
+            client = self.app.connect(new, service())
+            self.app.result(client.initialize("test"))
+            answers = self.network.pipes[0].other
+
+            def putIn(pipe: Pipe, data: bytes, answers: Pipe = answers) -> bytes:
+                return fault(0x6F7, 4).encode() + data if pipe is answers else data
+
+            self.network.tap = putIn
+            found: list[Any] = []
+            for _ in range(2):
+                client.negotiateAPIVersion(0).addBoth(found.append)
+            self.network.flush()
+            self.assertEqual([each.type for each in found], [CallFailed, ConnectionEnded])
 
     def test_sealed(self) -> None:
         """Nothing but the handshake passes in the clear, either way, on either connection."""

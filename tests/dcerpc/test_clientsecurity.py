@@ -327,6 +327,22 @@ class Refused(TestCase):
             AssociationFailed,
         )
 
+    def test_faultPutIn(self) -> None:
+        """
+        A fault, which nobody signs, can be put in: its call fails, and the right answer, which
+        comes then, is not taken for that of the next call.
+        """
+        both = Both(spnegoInitiator(6))
+        both.pump()
+        first, second = Receiver(), Receiver()
+        both.client.request(0, b"first", first)
+        both.client.request(0, b"second", second)
+        both.pump(lambda octets: fault(5, 2).encode() + octets)
+        (outcome,) = first.told
+        self.assertIsInstance(outcome, Fault)
+        self.assertIn("an answer to call", both.failure())
+        self.assertEqual(second.told, [both.events[-1]])
+
     def test_noAnswerToALeg(self) -> None:
         """A server that answers a leg without a token has not proven anything."""
 
