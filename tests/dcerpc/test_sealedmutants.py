@@ -13,9 +13,7 @@ from random import Random
 import attrs
 from twisted.trial.unittest import TestCase
 
-from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.clientassociation import AssociationFailed, ClientAssociation
-from tapiproxy.dcerpc.interface import Fault
 from tapiproxy.dcerpc.security import ISecurityContext
 from tests.dcerpc.conversation import Conversation, fault
 from tests.dcerpc.ntlmpeers import PROTECTING, ntlmInitiator, service, spnegoInitiator
