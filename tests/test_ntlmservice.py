@@ -14,7 +14,11 @@ from tapiproxy import assembly, config, handlers, usersfile
 from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc import pdu
-from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, RPC_C_AUTHN_GSS_NEGOTIATE
+from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
+    RPC_C_AUTHN_GSS_NEGOTIATE,
+    nca_s_fault_context_mismatch,
+)
 from tapiproxy.dcerpc.ntlmmessages import NegotiateMessage
 from tapiproxy.dcerpc.security import IAuthenticationService
 from tapiproxy.nthash import ntHash
@@ -60,10 +64,10 @@ class Peer:
         self.protocol.dataReceived(octets)
         return self.transport.value()
 
-    def logOn(self, client):
+    def logOn(self, client, group=0):
         """Go through all legs."""
         secured = Secured(client)
-        answer = self.say(bind(TAPSRV, verifier=secured.begin()))
+        answer = self.say(bind(TAPSRV, verifier=secured.begin(), group=group))
         verifier = secured.goOn(answer)
         if client.authType == RPC_C_AUTHN_GSS_NEGOTIATE:
             answer = self.say(alter(TAPSRV, verifier=verifier))
@@ -196,6 +200,80 @@ class EndToEndTests(ServerCase):
             answer = pdu.decode(peer.say(secured.protect(request(ATTACH))))
             self.assertIsInstance(answer, wanted)
             parts.accounts.takeOver(parts.accounts.reread())
+
+
+class ForeignHandleTests(ServerCase):
+    """A context handle that somebody has got hold of: ClientRequest and ClientDetach with it."""
+
+    def setUp(self):
+        super().setUp()
+        usersfile.rewrite(
+            self.users,
+            lambda text: usersfile.withUser(text, "DOM\\bob", ntHash(GOLDEN.password), []),
+        )
+        self.parts = self.assemble(["none"])
+        self.alice = Peer(self.parts.factories[0])
+        self.secured = self.alice.logOn(ntlmInitiator(6))
+        stub = self.secured.unprotect(self.alice.say(self.secured.protect(request(ATTACH))))
+        self.context = idl.decodeClientAttachReply(stub, 0, len(stub)).phContext
+        self.group = self.alice.protocol.group.groupID
+
+    def status(self, peer, secured=None):
+        """The fault of a ClientRequest, which a ClientDetach has as well; 0 if it is served."""
+        found = set()
+        for opnum, stub in (
+            (idl.ClientRequest, idl.encodeClientRequest(self.context, bytes(60), 60)),
+            (idl.ClientDetach, idl.encodeClientDetach(self.context)),
+        ):
+            call = request(stub, opnum)
+            answer = pdu.decode(peer.say(secured.protect(call) if secured else call))
+            found.add(answer.status if isinstance(answer, pdu.FaultPDU) else 0)
+        [status] = found
+        return status
+
+    def test_foreign(self):
+        """It is unknown to whoever is not its principal, in its group, at its level."""
+        for who, level, group in (
+            ("bob", 6, self.group),
+            ("bob", 6, 0),
+            ("alice", 5, self.group),
+            ("alice", 4, self.group),
+            ("alice", 6, 0),
+        ):
+            peer = Peer(self.parts.factories[0])
+            secured = peer.logOn(ntlmInitiator(level, account(who)), group)
+            self.assertEqual(self.status(peer, secured), nca_s_fault_context_mismatch, who)
+        [client] = self.parts.server.clients
+        self.assertEqual(client.principal.name, "DOM\\alice")
+
+    def test_nobody(self):
+        """It is unknown to who has not logged on, though the listener serves him."""
+        for group in (self.group, 0):
+            peer = Peer(self.parts.factories[0])
+            peer.say(bind(TAPSRV, group=group))
+            self.assertEqual(self.status(peer), nca_s_fault_context_mismatch)
+
+    def test_sameConnection(self):
+        """It is unknown under another principal's security context of its own connection."""
+        other = Secured(ntlmInitiator(6, account("bob")), 2)
+        answer = self.alice.say(alter(TAPSRV, verifier=other.begin()))
+        leg = other.goOn(answer)
+        self.alice.say(pdu.Auth3(call_id=1, auth_verifier=leg).encode())
+        self.assertEqual(self.status(self.alice, other), nca_s_fault_context_mismatch)
+
+    def test_own(self):
+        """It serves its principal, on another connection of its group as well."""
+        peer = Peer(self.parts.factories[0])
+        secured = peer.logOn(ntlmInitiator(6), self.group)
+        self.assertEqual(self.status(peer, secured), 0)
+        self.assertEqual(self.parts.server.clients, {})
+
+    def test_otherAddress(self):
+        """Its group cannot be joined from another address."""
+        peer = Peer(self.parts.factories[0], "192.0.2.8")
+        secured = Secured(ntlmInitiator(6))
+        answer = peer.say(bind(TAPSRV, verifier=secured.begin(), group=self.group))
+        self.assertIsInstance(pdu.decode(answer), pdu.BindNak)
 
 
 class AssemblyTests(ServerCase):

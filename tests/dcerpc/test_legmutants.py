@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.clientassociation import ClientAssociation
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_CONNECT
+from tapiproxy.dcerpc.management import MGMT
 from tapiproxy.dcerpc.ndr import NDR, NDR64
 from tapiproxy.dcerpc.security import ISecurityContext
 from tests.dcerpc.conversation import Conversation
@@ -233,3 +234,23 @@ class Mutants(TestCase):
         """
         found = self.campaign(ntlmInitiator) | self.campaign(spnegoInitiator)
         self.assertEqual(found, UNPROTECTED)
+
+    def test_anotherInterface(self) -> None:
+        """
+        A bind may be changed to another interface of the endpoint, of which the client's calls
+        then are: beside its own there is mgmt alone, which tells what everybody may know.
+        """
+        abstract = pdu.SyntaxID(MGMT, 1)
+
+        def redirect(number: int, octets: bytes) -> bytes:
+            found = pdu.decode(octets)
+            if not isinstance(found, pdu.Bind):
+                return octets
+            contexts = (attrs.evolve(found.contexts[0], abstract_syntax=abstract),)
+            return attrs.evolve(found, contexts=contexts).encode()
+
+        for make in (ntlmInitiator, spnegoInitiator):
+            logon = Logon(make, 6, redirect)
+            self.assertTrue(logon.answered)
+            self.assertEqual(logon.server.calls, [])
+            self.assertNotIn(b"what is asked", logon.receiver.told)
