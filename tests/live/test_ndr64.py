@@ -67,22 +67,34 @@ class RemoteSPInNDR64(RemoteSP):
         return super()._eventProc(stub[:20] + struct.pack("<3I", *counts) + stub[48:])
 
 
+class ClientInNDR64:
+    """
+    impacket's client, bound in NDR64; `Agent` has its calls encoded by it.
+
+    :ivar dce: impacket's DCERPC.
+    """
+
+    def __init__(self, port):
+        channel = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{port}]")
+        self.dce = rpcrt.DCERPC_v5(channel)
+        self.dce.connect()
+        self.dce.bind(impacketUUID.uuidtup_to_bin(TAPSRV), transfer_syntax=NDR64)
+        assert self.dce.transfer_syntax == self.dce.NDR64Syntax
+
+    def disconnect(self):
+        self.dce.disconnect()
+
+
 class AgentInNDR64(Agent):
     """An agent application that knows NDR64 alone."""
 
     def __init__(self, port):
-        super().__init__(port)
-        self.remotesp.close()
-        self.remotesp = RemoteSPInNDR64()
-        self.endpoints = f'"ncacn_ip_tcp"{self.remotesp.port}"'
+        super().__init__(port, client=ClientInNDR64(port), remotesp=RemoteSPInNDR64())
 
-    def _bind(self):
-        channel = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{self.port}]")
-        dce = rpcrt.DCERPC_v5(channel)
-        dce.connect()
-        dce.bind(impacketUUID.uuidtup_to_bin(TAPSRV), transfer_syntax=NDR64)
-        assert dce.transfer_syntax == dce.NDR64Syntax
-        return dce
+    def _call(self, call, response):
+        answer = self.dce.request(call, checkError=False)
+        assert isinstance(answer, response)
+        return answer
 
 
 @pytest.fixture
