@@ -23,6 +23,15 @@ CONTEXT = 0x00C0FFEE
 RESULT_CONTEXT = 0x0BADCAFE
 ROOM = 2048
 
+#: Of the demo site what `sessionForAGroup` needs, for listeners where a demonstration is refused.
+CONFIGURATION = """
+[handlers.acd.groups.Sales]
+
+[handlers.acd.agents.1001]
+pin = "scrypt$ln=14,r=8,p=1$dGFwaXByb3h5LWRlbW8tMQ$LWJIQRcmkGmYB48Zh+pVqsNl7M3IjRhoF6dfPTP8/f4"
+groups = ["Sales"]
+"""
+
 
 def payload(agent: Agent, event: Event, lpContext: int = CONTEXT) -> bytes:
     """

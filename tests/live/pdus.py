@@ -16,6 +16,7 @@ import pytest
 REASON = "pyspnego, the security provider that is not ours, is not installed"
 spnego = pytest.importorskip("spnego", reason=REASON)
 iov = pytest.importorskip("spnego.iov", reason=REASON)
+compute_nthash = pytest.importorskip("impacket.ntlm").compute_nthash
 
 REQUEST = 0
 RESPONSE = 2
@@ -140,17 +141,15 @@ class Security:
     """
     One security context of pyspnego, in either role, and what it does to requests and responses.
 
-    :param context: of pyspnego; it speaks when it is complete.
-    :param tokenSize: octets of a signature at PKT and PKT_INTEGRITY, which pyspnego does not tell.
+    :param context: of pyspnego.
     """
 
     contextID = 0x7A
 
-    def __init__(self, context, authType: int, level: int, *, tokenSize: int = 16) -> None:
+    def __init__(self, context, authType: int, level: int) -> None:
         self.context = context
         self.authType = authType
         self.level = level
-        self.tokenSize = tokenSize
         self.headerSigning = False
 
     @property
@@ -166,7 +165,7 @@ class Security:
 
     def protect(self, pdu: PDU) -> bytes:
         """A request or response that has no verifier, signed or sealed."""
-        size = self.context.query_message_sizes().header if self._seals else self.tokenSize
+        size = self.context.query_message_sizes().header if self._seals else self._signatureSize
         padding = -(len(pdu.body) - 8) % 16
         whole = pdu._replace(
             body=pdu.body + bytes(padding), verifier=self.verifier(bytes(size), padding)
@@ -222,6 +221,11 @@ class Security:
         return self.level == PKT_PRIVACY
 
     @property
+    def _signatureSize(self) -> int:
+        # pyspnego tells that of a seal only; Kerberos' is that of AES with SHA-1, RFC 4121 4.2.6.1.
+        return 16 if self.context.negotiated_protocol == "ntlm" else 28
+
+    @property
     def _readOnly(self):
         # NTLM signs both; GSSAPI signs no header that is not "sign only".
         return iov.BufferType.sign_only if self.headerSigning else iov.BufferType.data_readonly
@@ -247,18 +251,17 @@ _WANTED = (
 )
 
 
-def initiator(authType: int, user: str, password: str, host: str = "localhost"):
-    """A client's context of pyspnego."""
-    protocol = PROTOCOLS[authType]
-    ntlm = authType == WINNT
+def initiator(authType: int, user: str | None, password: str = "", host: str = "localhost"):
+    """
+    A client's context of pyspnego.
+
+    :param user: who logs on by NTLM; None to use Kerberos, and the tickets of this process.
+    """
+    # With a password, pyspnego would ask all KDCs of the network for a ticket first.
+    hashed = None if user is None else spnego.NTLMHash(user, nt_hash=compute_nthash(password).hex())
+    wanted = _WANTED if authType == WINNT else _WANTED | spnego.ContextReq.dce_style
     return spnego.client(
-        user,
-        password,
-        hostname=host,
-        service="host",
-        protocol=protocol,
-        context_req=_WANTED if ntlm else _WANTED | spnego.ContextReq.dce_style,
-        options=getattr(spnego.NegotiateOptions, f"use_{protocol}"),
+        hashed, hostname=host, service="host", protocol=PROTOCOLS[authType], context_req=wanted
     )
 
 

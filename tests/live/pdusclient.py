@@ -9,7 +9,7 @@ import uuid
 
 from tests.live import pdus
 from tests.live.pdus import PDU, Security
-from tests.live.peer import PATIENCE, TAPSRV, transport
+from tests.live.peer import TAPSRV
 
 
 class Faulted(Exception):
@@ -34,7 +34,6 @@ class PDUsClient:
         self._security = security
         self._input = b""
         self._callID = 1
-        channel.set_connect_timeout(PATIENCE)
         channel.connect()
         try:
             self._bind(pdus.SUPPORT_HEADER_SIGN if headerSigning else 0)
@@ -133,8 +132,3 @@ class PDUsClient:
             if not data:
                 raise ConnectionError("the server has closed the connection")
             self._input += data
-
-
-def channelTo(binding: str):
-    """impacket's transport for a string binding."""
-    return transport.DCERPCTransportFactory(binding)

@@ -321,6 +321,13 @@ class Client(Protocol):
         """Close the connection."""
 
 
+def channelTo(binding: str):
+    """impacket's transport for a string binding, not yet connected."""
+    channel = transport.DCERPCTransportFactory(binding)
+    channel.set_connect_timeout(PATIENCE)
+    return channel
+
+
 class ImpacketClient:
     """
     impacket's client.
@@ -330,8 +337,7 @@ class ImpacketClient:
     """
 
     def __init__(self, binding: str, secure: Callable[[Any], object] | None = None) -> None:
-        channel = transport.DCERPCTransportFactory(binding)
-        channel.set_connect_timeout(PATIENCE)
+        channel = channelTo(binding)
         self.dce = rpcrt.DCERPC_v5(channel)
         if secure is not None:
             secure(self.dce)

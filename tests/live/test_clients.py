@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.live import pdus, sambaclient
+from tests.live import demosite, pdus, sambaclient
+from tests.live import smbd as samba
 from tests.live.demosite import sessionForAGroup
 from tests.live.packets import (
     LINEAGENTSESSIONSTATE_ENDED,
@@ -38,15 +39,25 @@ from tests.live.pdus import (
     Security,
     accounts,
 )
-from tests.live.pdusclient import Faulted, PDUsClient, channelTo
-from tests.live.peer import PATIENCE, Agent, Client, ImpacketClient, faultStatus, rpcrt
+from tests.live.pdusclient import Faulted, PDUsClient
+from tests.live.peer import (
+    PATIENCE,
+    Agent,
+    Client,
+    ImpacketClient,
+    channelTo,
+    faultStatus,
+    rpcrt,
+)
 from tests.live.relay import HeaderSigningOff
 from tests.live.sambaclient import Refused, Samba, SambaClient
 from tests.live.securedremotesp import SecuredRemoteSP
 from tests.live.server import Server, freePort
+from tests.live.smbd import Smbd
 
-USER = "alice"
-PASSWORD = "secret"
+#: Of smbd's accounts, and of the server's own.
+USER = samba.USERS[0]
+PASSWORD = samba.PASSWORD
 
 #: What clients of no domain name as theirs: their own computer.
 DOMAIN = "PC7"
@@ -73,12 +84,17 @@ users_file = "{users}"
 user = '{account}'
 password_file = "{password}"
 
-[handlers.acd]
-
+{site}
 [lines.hers]
 addresses = ["1000"]
 handler = "acd"
 users = ["alice"]
+"""
+
+PIPE = """
+[listeners.{level}_pipe]
+endpoint = "np:{path}"
+minimum_level = "{level}"
 """
 
 LISTENER = """
@@ -89,42 +105,87 @@ minimum_level = "{level}"
 
 
 class Logon(NamedTuple):
-    """How a client logs on."""
+    """How a client logs on, and by which transport."""
 
     client: str
     authType: int
     level: int
     headerSigning: bool
+    pipe: bool
     password: str = PASSWORD
 
     def __str__(self) -> str:
+        transport = "pipe" if self.pipe else "tcp"
         signing = "header" if self.headerSigning else "plain"
-        return f"{self.client}-{pdus.PROTOCOLS[self.authType]}-{LEVEL_NAMES[self.level]}-{signing}"
+        provider, level = pdus.PROTOCOLS[self.authType], LEVEL_NAMES[self.level]
+        return f"{self.client}-{transport}-{provider}-{level}-{signing}"
 
 
 class Place:
-    """A server with a listener of each minimum level, and what clients need to reach it."""
+    """
+    A server with a listener of each minimum level and transport, and what clients need for it.
 
-    def __init__(self, ports: dict[int, int], stack: contextlib.ExitStack) -> None:
-        self.ports = ports
+    :param ports: its TCP ports by minimum level.
+    :param smbd: whose pipes are the others; None where there can be none.
+    :param stack: closes what is made on the way.
+    """
+
+    def __init__(
+        self, ports: dict[int, int], smbd: Smbd | None, stack: contextlib.ExitStack
+    ) -> None:
+        self._ports = ports
+        self._smbd = smbd
         self._stack = stack
         self._samba: Samba | None = None
-        self._relays: dict[int, HeaderSigningOff] = {}
+        self._relays: dict[tuple[bool, int], tuple[object, HeaderSigningOff]] = {}
 
     @property
     def samba(self) -> Samba:
         """Samba's client: one process for all tests."""
         if self._samba is None:
-            self._samba = Samba()
+            self._samba = Samba(*([f"smb ports={self._smbd.port}"] if self._smbd else []))
             self._stack.callback(self._samba.end)
         return self._samba
 
-    def relayTo(self, port: int) -> HeaderSigningOff:
-        """What leads to a port of the server, and never lets header signing be agreed on."""
-        if port not in self._relays:
-            relay = self._relays[port] = HeaderSigningOff(port)
+    def binding(self, logon: Logon, minimum: int, options: str = "") -> str:
+        """The string binding of a listener."""
+        if logon.pipe:
+            return _binding(pipeName(minimum), options)
+        return _binding(self._ports[minimum], options)
+
+    def prepare(self, channel, logon: Logon) -> None:
+        """Tell impacket's transport who logs on, and where SMB is."""
+        channel.set_credentials(USER, logon.password, DOMAIN)
+        if logon.pipe:
+            channel.set_dport(self._smbd.port)
+
+    def withoutHeaderSigning(
+        self, logon: Logon, minimum: int, options: str
+    ) -> tuple[str, HeaderSigningOff]:
+        """The binding of what leads to a listener, but never lets header signing be agreed on."""
+        key = (logon.pipe, minimum)
+        if key not in self._relays:
+            if logon.pipe:
+                address: object = f"{pipeName(minimum)}-plain"
+                target = self._smbd.pipe(pipeName(minimum))
+                relay = HeaderSigningOff.ofPipe(self._smbd.pipe(str(address)), target)
+            else:
+                address, relay = HeaderSigningOff.ofPort(self._ports[minimum])
             self._stack.callback(relay.close)
-        return self._relays[port]
+            self._relays[key] = (address, relay)
+        address, relay = self._relays[key]
+        return _binding(address, options), relay
+
+
+def pipeName(minimum: int) -> str:
+    """The pipe of a minimum level; the strictest has the name that the specification gives."""
+    return "tapsrv" if minimum == PKT_PRIVACY else f"tapsrv-{LEVEL_NAMES[minimum]}"
+
+
+def _binding(address: object, options: str) -> str:
+    if isinstance(address, int):
+        return f"ncacn_ip_tcp:127.0.0.1[{address}{options}]"
+    return f"ncacn_np:127.0.0.1[\\pipe\\{address}{options}]"
 
 
 @pytest.fixture(scope="module")
@@ -133,62 +194,67 @@ def place(tmp_path_factory) -> Iterator[Place]:
     users = directory / "users"
     users.touch(0o600)
     # The NT hash of PASSWORD.
-    users.write_text(f"user {USER}:878d8014606cda29677a44efa1353fc7\n")
+    users.write_text(f"user {USER}:fc525c9683e8fe067095ba2ddc971889\n")
     password = directory / "password"
     password.touch(0o600)
     password.write_text(ACCOUNT_PASSWORD)
     ports = {level: freePort() for level in LEVEL_NAMES}
-    listeners = [
-        LISTENER.format(level=LEVEL_NAMES[level], port=port) for level, port in ports.items()
-    ]
-    config = CONFIGURATION.format(
-        listeners="".join(listeners), users=users, account=ACCOUNT, password=password
-    )
-    server = Server(directory, config=config, port=ports[PKT_PRIVACY])
     with contextlib.ExitStack() as stack:
+        smbd = None if samba.missing() else stack.enter_context(samba.running())
+        listeners = ""
+        for level, name in LEVEL_NAMES.items():
+            listeners += LISTENER.format(level=name, port=ports[level])
+            if smbd is not None:
+                listeners += PIPE.format(level=name, path=smbd.pipe(pipeName(level)))
+        config = CONFIGURATION.format(
+            listeners=listeners,
+            users=users,
+            account=ACCOUNT,
+            password=password,
+            site=demosite.CONFIGURATION,
+        )
         stack.enter_context(accounts(directory, ACCOUNT, ACCOUNT_PASSWORD))
+        server = Server(directory, config=config, port=ports[PKT_PRIVACY])
         stack.callback(server.cleanUp)
         server.start()
-        yield Place(ports, stack)
+        yield Place(ports, smbd, stack)
         server.stop()
         server.checkLog()
 
 
-# The clients.
+# The clients: each connects to the listener of a minimum level.
 
 
-def impacketClient(place: Place, logon: Logon, port: int) -> Client:
+def impacketClient(place: Place, logon: Logon, minimum: int) -> Client:
     def secure(dce) -> None:
-        dce.get_rpc_transport().set_credentials(USER, logon.password, DOMAIN)
+        place.prepare(dce.get_rpc_transport(), logon)
         dce.set_auth_type(logon.authType)
         dce.set_auth_level(logon.level)
 
-    return ImpacketClient(f"ncacn_ip_tcp:127.0.0.1[{port}]", secure)
+    return ImpacketClient(place.binding(logon, minimum), secure)
 
 
-def pyspnegoClient(place: Place, logon: Logon, port: int) -> Client:
+def pyspnegoClient(place: Place, logon: Logon, minimum: int) -> Client:
     context = pdus.initiator(logon.authType, f"{DOMAIN}\\{USER}", logon.password)
-    return PDUsClient(
-        channelTo(f"ncacn_ip_tcp:127.0.0.1[{port}]"),
-        Security(context, logon.authType, logon.level),
-        headerSigning=logon.headerSigning,
-    )
+    security = Security(context, logon.authType, logon.level)
+    channel = channelTo(place.binding(logon, minimum))
+    place.prepare(channel, logon)
+    return PDUsClient(channel, security, headerSigning=logon.headerSigning)
 
 
-def sambaClient(place: Place, logon: Logon, port: int) -> Client:
+def sambaClient(place: Place, logon: Logon, minimum: int) -> Client:
     level = {CONNECT: "connect", PKT: "packet", PKT_INTEGRITY: "sign", PKT_PRIVACY: "seal"}
     provider = {GSS_NEGOTIATE: "spnego", WINNT: "ntlm"}
-    options = f"{level[logon.level]},{provider[logon.authType]}"
+    options = f",{level[logon.level]},{provider[logon.authType]}"
 
-    def at(port: int) -> Client:
-        binding = f"ncacn_ip_tcp:127.0.0.1[{port},{options}]"
+    def at(binding: str) -> Client:
         return SambaClient(place.samba, binding, USER, DOMAIN, logon.password)
 
     if logon.headerSigning:
-        return at(port)
-    relay = place.relayTo(port)
+        return at(place.binding(logon, minimum, options))
+    binding, relay = place.withoutHeaderSigning(logon, minimum, options)
     before = relay.offers
-    client = at(relay.port)
+    client = at(binding)
     assert relay.offers > before or logon.level == CONNECT, "Samba offers header signing"
     return client
 
@@ -196,31 +262,37 @@ def sambaClient(place: Place, logon: Logon, port: int) -> Client:
 CLIENTS = {"impacket": impacketClient, "pyspnego": pyspnegoClient, "samba": sambaClient}
 
 PROVIDERS = (GSS_NEGOTIATE, WINNT)
-SIGNED = (PKT, PKT_INTEGRITY, PKT_PRIVACY)
+WHETHER = (False, True)
 
-#: impacket knows no SPNEGO without Kerberos, no PKT, and never offers header signing.
+#: impacket knows no SPNEGO without Kerberos, no PKT, and never offers header signing; over a pipe
+#: Samba's client leaves CONNECT to SMB.
 LOGONS = [
-    *(Logon("impacket", WINNT, level, False) for level in (CONNECT, PKT_INTEGRITY, PKT_PRIVACY)),
-    *(
-        Logon(client, authType, level, headerSigning)
-        for client, authType in itertools.product(("pyspnego", "samba"), PROVIDERS)
-        for level, headerSigning in ((CONNECT, False), *itertools.product(SIGNED, (False, True)))
-    ),
+    Logon(client, authType, level, headerSigning, pipe)
+    for client, authType, level, headerSigning, pipe in itertools.product(
+        CLIENTS, PROVIDERS, LEVEL_NAMES, WHETHER, WHETHER
+    )
+    if not (level == CONNECT and headerSigning)
+    and not (client == "impacket" and (authType != WINNT or level == PKT or headerSigning))
+    and not (client == "samba" and level == CONNECT and pipe)
 ]
 
 #: The strongest that each client has.
 SEALED = [
-    Logon("impacket", WINNT, PKT_PRIVACY, False),
-    *(
-        Logon(client, authType, PKT_PRIVACY, True)
-        for client, authType in itertools.product(("pyspnego", "samba"), PROVIDERS)
-    ),
+    each
+    for each in LOGONS
+    if each.level == PKT_PRIVACY and (each.headerSigning or each.client == "impacket")
 ]
 
 
+_CLIENT_MISSING = sambaclient.missing()
+_SMBD_MISSING = samba.missing()
+
+
 def needs(logon: Logon):
-    """A logon as the parameter of a test, which is skipped where its client is missing."""
-    reason = sambaclient.missing() if logon.client == "samba" else None
+    """A logon as the parameter of a test, which is skipped where what it needs is missing."""
+    reasons = [_CLIENT_MISSING] if logon.client == "samba" else []
+    reasons += [_SMBD_MISSING] if logon.pipe else []
+    reason = next(filter(None, reasons), None)
     mark = pytest.mark.skipif(reason is not None, reason=str(reason))
     return pytest.param(logon, id=str(logon), marks=mark)
 
@@ -251,7 +323,7 @@ def completeTheExchange(agent: Agent) -> None:
 @pytest.mark.parametrize("logon", [needs(each) for each in LOGONS])
 def test_exchange(place, logon):
     """4.12 from attach to detach, by a client at the least level that its listener permits."""
-    client = CLIENTS[logon.client](place, logon, place.ports[logon.level])
+    client = CLIENTS[logon.client](place, logon, logon.level)
     with attached(client, logon) as agent:
         completeTheExchange(agent)
         # RemoteSPAttach, events and RemoteSPDetach
@@ -261,7 +333,7 @@ def test_exchange(place, logon):
 @pytest.mark.parametrize("logon", [needs(each) for each in SEALED])
 def test_fragments(place, logon):
     """A request and an answer of many sealed fragments are put together."""
-    client = CLIENTS[logon.client](place, logon, place.ports[logon.level])
+    client = CLIENTS[logon.client](place, logon, logon.level)
     with attached(client, logon) as agent:
         agent.establish()
         area = VarData()
@@ -286,10 +358,10 @@ def test_fragments(place, logon):
 # Who is not let in.
 
 
-def denied(place: Place, logon: Logon, port: int) -> bool:
+def denied(place: Place, logon: Logon, minimum: int) -> bool:
     """Whether a client is told that its access is denied, at its handshake or its first call."""
     try:
-        with attached(CLIENTS[logon.client](place, logon, port), logon) as agent:
+        with attached(CLIENTS[logon.client](place, logon, minimum), logon) as agent:
             agent.clientAttach()
     except Faulted as error:
         return error.status == ERROR_ACCESS_DENIED
@@ -300,14 +372,14 @@ def denied(place: Place, logon: Logon, port: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("logon", [needs(each) for each in SEALED])
+@pytest.mark.parametrize("logon", [needs(each) for each in SEALED if not each.pipe])
 def test_wrongPassword(place, logon):
     """A client with a wrong password is denied, and told so."""
     wrong = logon._replace(password="Secret")
-    assert denied(place, wrong, place.ports[PKT_PRIVACY])
+    assert denied(place, wrong, PKT_PRIVACY)
 
 
 @pytest.mark.parametrize("logon", [needs(each) for each in LOGONS if each.level < PKT_PRIVACY])
 def test_belowTheMinimum(place, logon):
     """A client that does not seal is denied where the listener's least is to seal."""
-    assert denied(place, logon, place.ports[PKT_PRIVACY])
+    assert denied(place, logon, PKT_PRIVACY)

@@ -102,10 +102,10 @@ class SambaServerTests(TestCase):
 
     async def test_withoutHeaderSigning(self) -> None:
         """The same where header signing is not agreed on."""
-        relay = HeaderSigningOff(self.smbd.rpcPort)
+        port, relay = HeaderSigningOff.ofPort(self.smbd.rpcPort)
         self.addCleanup(relay.close)
         for count, (authType, level) in enumerate(itertools.product(PROVIDERS, LEVELS), 1):
-            connection = await self._connect(relay.port, initiator(authType, level))
+            connection = await self._connect(port, initiator(authType, level))
             await self._use(connection, "SERVER")
             await self._use(connection, "S" * 10_000)
             connection.close()
