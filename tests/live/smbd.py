@@ -17,7 +17,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.live.server import freePort
+
+smbconnection = pytest.importorskip("impacket.smbconnection", reason="impacket is not installed")
 
 #: Its NetBIOS name, which is the domain of its users: TAPISRV\\alice.
 DOMAIN = "TAPISRV"
@@ -179,6 +183,24 @@ class Smbd:
                 return
             time.sleep(0.02)
         raise AssertionError(f"{program} does not listen:\n{self.log}")
+
+    def open(self, pipe: str, user: str, password: str = PASSWORD) -> str:
+        """
+        What happens to a user who opens a pipe, by SMB 3.1.1 and impacket.
+
+        :returns: the name of the status; empty if it can be opened, and then it is closed again.
+        """
+        session = smbconnection.SMBConnection(
+            "localhost", "127.0.0.1", sess_port=self.port, timeout=DEADLINE
+        )
+        try:
+            session.login(user, password)
+            session.openFile(session.connectTree("IPC$"), f"\\{pipe}")
+        except smbconnection.SessionError as error:
+            return error.getErrorString()[0]
+        finally:
+            session.close()
+        return ""
 
     @property
     def log(self) -> str:
