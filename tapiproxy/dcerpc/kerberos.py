@@ -18,13 +18,19 @@ from gssapi.raw.named_tuples import AcceptSecContextResult
 from zope.interface import implementer
 
 from tapiproxy.dcerpc.identity import IKerberosCredentials, KerberosLogon
-from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_KERBEROS, AuthenticationFailed
+from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_GSS_KERBEROS,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_S_SEC_PKG_ERROR,
+    AuthenticationFailed,
+)
 from tapiproxy.dcerpc.kerberoscontext import (
     MECHANISM,
     KerberosContext,
     Unprotected,
     reason,
     refused,
+    requiredFlags,
 )
 from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.spnegotokens import KERBEROS
@@ -139,12 +145,20 @@ class KerberosAcceptor(KerberosContext):
         try:
             logon = _logonOf(result.initiator_name)
             self._name = logon.name
-            self._establish(result.context, int(result.flags))
+            required = requiredFlags(self.authLevel)
+            signs = int(result.flags) & required == required
+            if signs or self.authLevel == RPC_C_AUTHN_LEVEL_PKT_PRIVACY:
+                self._establish(result.context, int(result.flags))
+            # Else nothing can be verified, and no request that should be is taken: as MS-RPC
+            # servers do, and as the acceptor of NTLM.
         except GSSError as error:
             done(refused(reason(error), self._name))
             return
-        except (UnicodeDecodeError, Unprotected) as error:
+        except UnicodeDecodeError as error:
             done(refused(str(error), self._name))
+            return
+        except Unprotected as error:
+            done(refused(str(error), self._name, RPC_S_SEC_PKG_ERROR))
             return
 
         def made(principal: object | None) -> None:

@@ -12,6 +12,7 @@ from gssapi import SecurityContext, raw
 from gssapi.raw import IOV, GSSError, IOVBufferType, RequirementFlag
 
 from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
     RPC_C_AUTHN_LEVEL_PKT,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     RPC_S_SEC_PKG_ERROR,
@@ -143,7 +144,8 @@ class KerberosContext:
         """As ISecurityContext; a fault as well if headers are not signed and have to be."""
         self._checkHeaderSigning(headerSigning)
         context = self._context
-        assert context is not None
+        if context is None:
+            raise Fault(RPC_S_SEC_PKG_ERROR)
         try:
             if not self._sealed:
                 signed = head + body + trailer if headerSigning else body
@@ -243,10 +245,13 @@ def reason(error: GSSError) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def refused(detail: str, user: str = "") -> AuthenticationFailed:
+def refused(detail: str, user: str = "", status: int = ERROR_ACCESS_DENIED) -> AuthenticationFailed:
     """
     The refusal of a handshake.
 
     :param user: whose, once that is proven.
+    :param status: what a fault says.
     """
-    return AuthenticationFailed(detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED, user=user)
+    return AuthenticationFailed(
+        detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED, status=status, user=user
+    )

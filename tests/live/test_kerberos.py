@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tapiproxy.dcerpc.interface import AuthenticationFailed, Fault
+from tapiproxy.dcerpc.interface import RPC_S_SEC_PKG_ERROR, AuthenticationFailed, Fault
 from tests.dcerpc.ntlmpeers import LEVELS, PROTECTING, answerOf, legOf, shake
 from tests.live.kdc import realm
 
@@ -149,14 +149,21 @@ def test_sealing(site):
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_flags(site, level):
-    """A client that leaves out a flag that its level wants is refused; at CONNECT none is."""
+    """A client that leaves out a flag that its level wants can make no call; at CONNECT any can."""
     wanted = {2: 0, 4: 0x2E, 5: 0x2E, 6: 0x3E}[level]
     assert requiredFlags(level) == wanted
     # MIT's clients say in any case that they can sign and seal; in DCE style all are mutual.
     for flag in (0x02, 0x04, 0x08):
         client, acceptor = site.client(level, int(FULL) & ~flag), site.acceptor(level)
-        if wanted & flag:
+        if wanted & flag and level == 6:
             assert "too weak for level" in refusal(client, acceptor)
+        elif wanted & flag:
+            shake(client, acceptor)
+            assert (acceptor.complete, acceptor.integrity) == (True, False)
+            body, token = client.protect(HEAD, BODY, TRAILER, True)
+            with pytest.raises(Fault) as refused:
+                acceptor.unprotect(HEAD, body, TRAILER, token, True)
+            assert refused.value.status == RPC_S_SEC_PKG_ERROR
         else:
             shake(client, acceptor)
             assert acceptor.complete
