@@ -251,7 +251,8 @@ def _services(
     limits = LogonLimits(**_chosen(configuration.limits, LogonLimits))
     checkers = [] if winbind is None else [DomainChecker(winbind, table.domains)]
     groups = [] if domainGroups is None else [domainGroups]
-    return services(accounts, checkers, groups, limits, machineID, reactor)
+    domains = {} if winbind is None else table.domains
+    return services(accounts, checkers, groups, limits, machineID, domains, reactor)
 
 
 def _callbackLogon(configuration: Configuration, machineID: bytes) -> "CallbackLogon | None":

@@ -5,7 +5,7 @@ Importing it needs the extra ``auth``, so that only a server with accounts does.
 """
 
 import socket
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -32,6 +32,7 @@ def services(
     groups: Iterable[IGroups],
     limits: LogonLimits,
     machineID: bytes,
+    domains: Mapping[str, str],
     reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
     """
@@ -43,6 +44,8 @@ def services(
     :param checkers: of others who may log on, asked in turn.
     :param groups: who else knows groups.
     :param machineID: that of this process's own logons, which are not taken.
+    :param domains: short names by DNS names of those whose controllers verify logons, that of which
+        this machine is a member first; empty if it is a member of none.
     :param reactor: for deadlines.
     """
     checker = InTurn([AccountsChecker(accounts), *checkers])
@@ -51,8 +54,13 @@ def services(
     dnsName = socket.gethostname().lower()
     computerName = dnsName.partition(".")[0].upper()[:_NETBIOS]
     # A server of no domain is the domain of its own accounts.
+    dnsDomain, domainName = next(iter(domains.items()), ("", computerName))
     server = NTLMServer(
-        computerName=computerName, domainName=computerName, dnsName=dnsName, machineID=machineID
+        computerName=computerName,
+        domainName=domainName,
+        dnsName=dnsName,
+        dnsDomain=dnsDomain.lower(),
+        machineID=machineID,
     )
 
     def ntlm(authLevel: int, peer: Hashable) -> NTLMAcceptor:

@@ -1,5 +1,6 @@
 """A server that asks who its clients are: from the configuration to the client's principal."""
 
+import socket
 import subprocess
 import sys
 
@@ -17,9 +18,16 @@ from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
     RPC_C_AUTHN_GSS_NEGOTIATE,
+    RPC_C_AUTHN_WINNT,
     nca_s_fault_context_mismatch,
 )
-from tapiproxy.dcerpc.ntlmmessages import NegotiateMessage
+from tapiproxy.dcerpc.ntlmmessages import (
+    ChallengeMessage,
+    MsvAvDnsDomainName,
+    MsvAvNbComputerName,
+    MsvAvNbDomainName,
+    NegotiateMessage,
+)
 from tapiproxy.dcerpc.security import IAuthenticationService
 from tapiproxy.nthash import ntHash
 from tapiproxy.trp import idl
@@ -313,6 +321,27 @@ class AssemblyTests(ServerCase):
         secured.unprotect(peer.say(secured.protect(request(ATTACH))))
         [client] = parts.server.clients
         self.assertEqual(client.principal.groups, {"Sales", "Support", "S-1-5-21-7"})
+
+    def challenge(self):
+        """What clients are told of the server."""
+        [factory] = self.assemble(["privacy"]).factories
+        context = factory.endpoint.authentication.newContext(RPC_C_AUTHN_WINNT, 6, "peer")
+        return ChallengeMessage.decode(legOf(context, GOLDEN.negotiate))
+
+    def test_target(self):
+        """Where a domain's controller verifies logons, clients are told of the first domain."""
+        computer = socket.gethostname().partition(".")[0].upper()[:15]
+        self.more = "domains = {DOM = 'dom.test', SUB = 'sub.dom.test'}"
+        self.assertEqual(self.challenge().TargetName, computer)
+        self.more += "\nntlm_auth = '/bin/true'"
+        challenge = self.challenge()
+        self.assertEqual(challenge.TargetName, "DOM")
+        for kind, text in (
+            (MsvAvNbComputerName, computer),
+            (MsvAvNbDomainName, "DOM"),
+            (MsvAvDnsDomainName, "dom.test"),
+        ):
+            self.assertEqual(challenge.TargetInfo[kind].decode("utf-16-le"), text)
 
     def test_noProgram(self):
         """A program that is not there stops the start, with the package that has it."""

@@ -138,7 +138,7 @@ def _servers(
         accounts = UsersFile(Path(options.server_users), {})
     except UsersFileError as error:
         raise CommandError(f"--server-users: {error}") from None
-    return services(accounts, (), (), LogonLimits(), machineID, reactor)(level)
+    return services(accounts, (), (), LogonLimits(), machineID, {}, reactor)(level)
 
 
 def _ntHash(options: argparse.Namespace, stdin: TextIO, ask: Callable[[str], str]) -> bytes:

@@ -45,6 +45,7 @@ from tapiproxy.dcerpc.ntlmmessages import (
     NTLMSSP_NEGOTIATE_UNICODE,
     NTLMSSP_NEGOTIATE_VERSION,
     NTLMSSP_REQUEST_TARGET,
+    NTLMSSP_TARGET_TYPE_DOMAIN,
     NTLMSSP_TARGET_TYPE_SERVER,
     PROOF_SIZE,
     AuthenticateMessage,
@@ -105,7 +106,8 @@ class NTLMServer:
     What all acceptors of a server share.
 
     :ivar computerName: its NetBIOS name, which clients are told.
-    :ivar domainName: the NetBIOS name of its domain or workgroup.
+    :ivar domainName: the NetBIOS name of its domain; its own if it is in none.  A domain controller
+        takes responses to challenges that name the domain and the computer which asks it.
     :ivar dnsName: its full name.
     :ivar dnsDomain: the full name of its domain, possibly empty.
     :ivar anonymous: let clients log on as nobody: for tests of the runtime.  An endpoint permits
@@ -139,14 +141,15 @@ class NTLMServer:
         }
         info = {kind: text.encode("utf-16-le") for kind, text in pairs.items() if text}
         info[MsvAvTimestamp] = fileTime(self.seconds())
+        inDomain = self.domainName != self.computerName
         return ChallengeMessage(
             NegotiateFlags=flags & OFFERED
             | NTLMSSP_REQUEST_TARGET
-            | NTLMSSP_TARGET_TYPE_SERVER
+            | (NTLMSSP_TARGET_TYPE_DOMAIN if inDomain else NTLMSSP_TARGET_TYPE_SERVER)
             | NTLMSSP_NEGOTIATE_TARGET_INFO
             | NTLMSSP_NEGOTIATE_ALWAYS_SIGN,
             ServerChallenge=self.random(CHALLENGE_SIZE),
-            TargetName=self.computerName,
+            TargetName=self.domainName,
             TargetInfo=info,
         )
 

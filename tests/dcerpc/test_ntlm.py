@@ -26,8 +26,12 @@ from tapiproxy.dcerpc.ntlmmessages import (
     NTLMSSP_NEGOTIATE_SEAL,
     NTLMSSP_NEGOTIATE_SIGN,
     NTLMSSP_NEGOTIATE_UNICODE,
+    NTLMSSP_TARGET_TYPE_DOMAIN,
+    NTLMSSP_TARGET_TYPE_SERVER,
     AuthenticateMessage,
     ChallengeMessage,
+    MsvAvNbComputerName,
+    MsvAvNbDomainName,
     MsvAvTimestamp,
     NegotiateMessage,
 )
@@ -210,10 +214,22 @@ class Accepting(Base):
             ChallengeMessage.decode(legOf(ntlmAcceptor(6, shared), GOLDEN.negotiate))
             for _ in range(2)
         ]
-        self.assertEqual(found[0].TargetName, "TAPIHOST")
+        self.assertEqual(found[0].TargetName, "DOM")
         self.assertIn(MsvAvTimestamp, found[0].TargetInfo)
         self.assertNotEqual(found[0].ServerChallenge, found[1].ServerChallenge)
         self.assertEqual(len(found[0].ServerChallenge), 8)
+
+    def test_target(self) -> None:
+        """A server of a domain is of that domain, another one is its own; [MS-NLMP] 3.2.5.1.1."""
+        types = {"DOM": NTLMSSP_TARGET_TYPE_DOMAIN, "A": NTLMSSP_TARGET_TYPE_SERVER}
+        for domainName, kind in types.items():
+            shared = NTLMServer(computerName="A", domainName=domainName, dnsName="c")
+            challenge = shared.challenge(0)
+            self.assertEqual(challenge.TargetName, domainName)
+            self.assertEqual(challenge.NegotiateFlags & 0x00030000, kind)
+            told = challenge.TargetInfo
+            self.assertEqual(told[MsvAvNbDomainName], domainName.encode("utf-16-le"))
+            self.assertEqual(told[MsvAvNbComputerName], b"A\0")
 
     def test_ownChance(self) -> None:
         """Without more said, time and chance are the system's."""

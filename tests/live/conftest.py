@@ -6,7 +6,7 @@ They block, take real time on loopback, and clean up after themselves even when 
 
 import pytest
 
-from tests.live import domaincontroller
+from tests.live import domaincontroller, domainmember
 from tests.live import kdc as realms
 from tests.live import smbd as samba
 from tests.live.server import Server
@@ -53,7 +53,7 @@ def kdc(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def domainController():
-    """A domain with its controller and winbind, for all tests; skips where it cannot be."""
+    """A domain with its controller, for all tests; skips where it cannot be."""
     reason = domaincontroller.missing()
     if reason is not None:
         pytest.skip(reason)
@@ -61,13 +61,14 @@ def domainController():
         yield controller
 
 
-@pytest.fixture(scope="module")
-def site(kdc):
-    """A service of the realm and tickets of a client; this process uses the realm meanwhile."""
-    from tests.live.kerberospeers import site
-
-    with site(kdc) as made:
-        yield made
+@pytest.fixture(scope="session")
+def domainMember(domainController):
+    """A machine of the domain with its winbind, for all tests; skips where it cannot be."""
+    reason = domainmember.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with domainmember.running(domainController) as member:
+        yield member
 
 
 @pytest.fixture

@@ -1,21 +1,22 @@
 """
-Samba as the domain controller of a domain of its own, with its winbind, on an address of loopback.
+Samba as the domain controller of a domain of its own, on an address of loopback.
 
-Nothing of this machine is read or changed: all files lie in its directory, /run is another one for
-its processes, which have process numbers of their own as well and so all end with the first.
+All its files lie in its directory; what it starts ends with it.
 """
 
 import contextlib
 import os
 import random
-import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from tests.live import contained
+from tests.live.contained import Contained
+from tests.live.environment import changed
 
 DOMAIN = "CORP"
 REALM = "CORP.EXAMPLE"
@@ -32,19 +33,13 @@ SERVICE = "host/localhost"
 #: Seconds that a program of it may take, and that it may take to serve.
 DEADLINE = 60.0
 
-#: Debian has samba where only root's shell looks.
-_PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-
+#: Debian's packages of the programs.
 _PROGRAMS = {
     "samba": "samba",
     "samba-tool": "samba",
+    # It is asked whom smbd may let in.
     "winbindd": "winbind",
-    "ntlm_auth": "winbind",
-    "wbinfo": "winbind",
     "kinit": "krb5-user",
-    "unshare": "util-linux",
-    "nsenter": "util-linux",
-    "setpriv": "util-linux",
 }
 
 #: What some packages have that is no program, as glob patterns.
@@ -55,13 +50,14 @@ _FILES = {
 
 _CONFIGURATION = """\
 [global]
-    netbios name = DC
+    netbios name = CONTROLLER
     workgroup = {domain}
     realm = {realm}
     server role = active directory domain controller
-    server services = rpc, ldap, cldap, kdc, winbindd
+    server services = rpc, ldap, cldap, kdc, dns, s3fs, winbindd
     interfaces = {address}/8
     bind interfaces only = yes
+    tls enabled = no
     dns forwarder =
     private dir = {directory}/private
     state directory = {directory}/state
@@ -85,6 +81,7 @@ _KERBEROS = """\
 
 [domain_realm]
     localhost = {realm}
+    .{dnsName} = {realm}
 """
 
 #: For the Python that has Samba's modules.  AES alone: it is for the service's keytab, too.
@@ -114,22 +111,20 @@ sam.modify(changes)
 """
 
 
-def missing() -> str | None:
-    """Why there can be no domain controller here; None if there can."""
-    if os.geteuid() != 0:
-        return "a domain controller has to be started by root"
-    lacking = {package for name, package in _PROGRAMS.items() if not shutil.which(name, path=_PATH)}
+def missing(programs: Mapping[str, str] = _PROGRAMS) -> str | None:
+    """
+    Why there can be no domain here; None if there can.
+
+    :param programs: those that are needed, with Debian's packages that have them.
+    """
+    reason = contained.missing()
+    if reason is not None:
+        return f"no domain: {reason}"
+    lacking = {package for name, package in programs.items() if not contained.which(name)}
     for pattern, package in _FILES.items():
         if not list(Path("/").glob(pattern[1:])):
             lacking.add(package)
-    if lacking:
-        return f"no domain controller: Debian's {', '.join(sorted(lacking))} missing"
-    tried = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False
-    )
-    if tried.returncode:
-        return "no domain controller: no namespaces of its own here"
-    return None
+    return f"no domain: Debian's {', '.join(sorted(lacking))} missing" if lacking else None
 
 
 class DomainController:
@@ -138,14 +133,12 @@ class DomainController:
 
     :param directory: where all of it lies; short, since the names of sockets are.
     :ivar address: where its servers are, with the ports that they always have.
-    :ivar sid: the domain's.
     :ivar environment: what programs need to use its realm, beside what they have.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.address = _freeAddress()
-        self.sid = ""
+        self.address = freeAddress()
         self.configFile = directory / "smb.conf"
         self.environment = {
             "KRB5_CONFIG": str(directory / "krb5.conf"),
@@ -153,116 +146,64 @@ class DomainController:
             "KRB5_KTNAME": f"FILE:{directory / 'nothing.keytab'}",
             "KRB5RCACHEDIR": str(directory),
         }
-        self._process: subprocess.Popen | None = None
+        self._samba = Contained(directory)
 
     def start(self) -> "DomainController":
         """Make the domain and its accounts, and wait until it serves."""
         words = {
             "domain": DOMAIN,
             "realm": REALM,
+            "dnsName": REALM.lower(),
             "address": self.address,
             "directory": self.directory,
         }
-        self._run(
-            "samba-tool",
-            "domain",
-            "provision",
-            f"--realm={REALM}",
-            f"--domain={DOMAIN}",
-            "--host-name=dc",
-            f"--host-ip={self.address}",
-            "--server-role=dc",
-            "--dns-backend=NONE",
-            f"--adminpass={PASSWORD}",
-            f"--targetdir={self.directory}",
+        self.run(
+            *("samba-tool", "domain", "provision", "--server-role=dc", "--host-name=controller"),
+            *(f"--realm={REALM}", f"--domain={DOMAIN}", f"--adminpass={PASSWORD}"),
+            *(f"--host-ip={self.address}", f"--targetdir={self.directory}"),
+            # It would look for other addresses of this machine and put them into its DNS.
+            *("--option=interfaces=127.0.0.1/8", "--option=bind interfaces only=yes"),
         )
         self.configFile.write_text(_CONFIGURATION.format(**words))
         Path(self.environment["KRB5_CONFIG"]).write_text(_KERBEROS.format(**words))
         groups = (f"{name}={','.join(members)}" for name, members in GROUPS.items())
-        self._run(
+        self.run(
             *("/usr/bin/python3", "-c", _ACCOUNTS),
             *(str(self.configFile), PASSWORD, SERVICE, *groups),
         )
-        prelude = "mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/samba && exec "
-        samba = f"samba --foreground --no-process-group --configfile={self.configFile}"
-        with (self.directory / "samba.out").open("wb") as out:
-            self._process = subprocess.Popen(
-                [
-                    # Should these tests be killed, it is too.
-                    *("setpriv", "--pdeathsig", "KILL"),
-                    *("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"),
-                    *("sh", "-c", f"{prelude} {samba} --debug-stdout"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PATH": _PATH},
-            )
-        self._waitUntilItServes()
-        self.sid = self.sidOf("Domain Users").rpartition("-")[0]
+        options = f"--foreground --no-process-group --configfile={self.configFile} --debug-stdout"
+        self._samba.start(f"exec samba {options}", self.address)
+        deadline = time.monotonic() + DEADLINE
+        while not self._serves():
+            assert self._samba.running(), self.log
+            assert time.monotonic() < deadline, f"it does not serve:\n{self.log}"
+            time.sleep(0.1)
         return self
 
-    def _waitUntilItServes(self) -> None:
-        deadline = time.monotonic() + DEADLINE
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, self.log
-            with contextlib.suppress(OSError, AssertionError):
-                socket.create_connection((self.address, 88), timeout=1).close()
-                self._run(*self.inside("wbinfo", "--ping-dc"))
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"the domain controller does not serve:\n{self.log}")
+    def _serves(self) -> bool:
+        """Whether DNS, Kerberos, RPC, LDAP and SMB are there."""
+        try:
+            for port in (53, 88, 135, 389, 445):
+                socket.create_connection((self.address, port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
-        """End it with all its children; nothing happens if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        # With the first process of a PID namespace all of them end, and only then does unshare.
-        for each in _children(process.pid):
-            os.kill(each, signal.SIGKILL)
-        try:
-            process.wait(DEADLINE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        """End it; nothing happens if it does not run."""
+        self._samba.stop()
 
     @property
     def log(self) -> str:
         """What it has written."""
-        files = (self.directory / "samba.out", self.directory / "log.samba")
-        return "".join(each.read_text(errors="replace") for each in files if each.exists())
-
-    def inside(self, program: str, *arguments: str) -> list[str]:
-        """The command that runs a program where winbind's sockets are."""
-        (first,) = _children(self._process.pid)
-        path = shutil.which(program, path=_PATH)
-        return [shutil.which("nsenter"), f"--target={first}", "--mount", path, *arguments]
-
-    def program(self, name: str, *options: str) -> Path:
-        """A program of winbind's as one that can be named in a configuration."""
-        file = self.directory / name
-        file.write_text(f'#!/bin/sh\nexec {" ".join(self.inside(name, *options))} "$@"\n')
-        file.chmod(0o700)
-        return file
-
-    def ntlmAuth(self) -> Path:
-        """Winbind's ntlm_auth."""
-        return self.program("ntlm_auth", f"--configfile={self.configFile}")
-
-    def wbinfo(self) -> Path:
-        """Winbind's wbinfo."""
-        return self.program("wbinfo")
-
-    def sidOf(self, name: str) -> str:
-        """The SID of an account or group of the domain."""
-        return self._run(*self.inside("wbinfo", "--name-to-sid", f"{DOMAIN}\\{name}")).split()[0]
+        file = self.directory / "log.samba"
+        return self._samba.log + (file.read_text(errors="replace") if file.exists() else "")
 
     def keytab(self) -> Path:
         """The keys of `SERVICE`, in a file for their owner alone."""
         file = self.directory / "server.keytab"
         if not file.exists():
-            self._run(
+            self.run(
                 *("samba-tool", "domain", "exportkeytab", str(file)),
                 *(f"--principal={SERVICE}", f"--configfile={self.configFile}"),
             )
@@ -276,26 +217,25 @@ class DomainController:
         :param services: principals that it has tickets for already.
         """
         file = self.directory / f"{name}.ccache"
-        self._run("kinit", "-c", f"FILE:{file}", f"{name}@{REALM}", text=f"{PASSWORD}\n")
+        self.run("kinit", "-c", f"FILE:{file}", f"{name}@{REALM}", text=f"{PASSWORD}\n")
         for service in services:
-            self._run("kvno", "-q", "-c", f"FILE:{file}", service)
+            self.run("kvno", "-q", "-c", f"FILE:{file}", service)
         return file
 
     @contextlib.contextmanager
     def inUse(self) -> Iterator["DomainController"]:
         """While the block runs, this process uses this realm."""
-        before = {name: os.environ.get(name) for name in self.environment}
-        os.environ.update(self.environment)
-        try:
+        with changed(self.environment):
             yield self
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
-    def _run(self, *command: str, text: str = "") -> str:
+    def run(self, *command: str, text: str = "") -> str:
+        """
+        Run a program in the domain's realm.
+
+        :param text: what it reads.
+        :returns: what it has written.
+        :raises AssertionError: it failed.
+        """
         done = subprocess.run(
             command,
             input=text,
@@ -303,26 +243,21 @@ class DomainController:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=DEADLINE,
-            env={**os.environ, **self.environment, "PATH": _PATH},
+            env={**os.environ, **self.environment, "PATH": contained.PATH},
             check=False,
         )
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}"
         return done.stdout
 
 
-def _freeAddress() -> str:
+def freeAddress() -> str:
     """An address of loopback where nobody has the ports that a domain controller wants."""
     while True:
         address = "127." + ".".join(str(random.randint(1, 254)) for _ in range(3))
         with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
-            for port in (88, 135, 389, 464, 636, 3268, 3269):
+            for port in (53, 88, 135, 139, 389, 445, 464, 3268):
                 probes.enter_context(socket.socket()).bind((address, port))
             return address
-
-
-def _children(process: int) -> list[int]:
-    file = Path(f"/proc/{process}/task/{process}/children")
-    return [int(each) for each in file.read_text().split()]
 
 
 @contextlib.contextmanager

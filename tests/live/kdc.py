@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.live.environment import changed
+
 REALM = "DOM.EXAMPLE"
 
 #: Seconds that a program of it may take.
@@ -223,16 +225,8 @@ class KDC:
     @contextlib.contextmanager
     def inUse(self) -> Iterator["KDC"]:
         """While the block runs, this process uses this realm."""
-        before = {name: os.environ.get(name) for name in self.environment}
-        os.environ.update(self.environment)
-        try:
+        with changed(self.environment):
             yield self
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
     @property
     def log(self) -> str:

@@ -1,4 +1,4 @@
-"""A domain's users at a server: verified by Debian's winbind, with a Samba domain controller."""
+"""A domain's users at a server on a machine of the domain, whose winbind verifies them."""
 
 import pytest
 
@@ -58,20 +58,20 @@ def linesOf(agent):
 
 
 @pytest.fixture
-def site(startServer, domainController, tmp_path):
+def site(startServer, domainMember, tmp_path):
     """A server that asks the domain's winbind who its clients are."""
     users = tmp_path / "server" / "users"
     users.parent.mkdir()
     users.touch(mode=0o600)
     return startServer(
         config=CONFIGURATION.format(
-            ntlmAuth=domainController.ntlmAuth(),
-            wbinfo=domainController.wbinfo(),
+            ntlmAuth=domainMember.ntlmAuth(),
+            wbinfo=domainMember.wbinfo(),
             domain=DOMAIN,
             realm=REALM,
-            sales=domainController.sidOf("Sales"),
-            company=domainController.sidOf("Company"),
-            domainUsers=domainController.sidOf("Domain Users"),
+            sales=domainMember.sidOf("Sales"),
+            company=domainMember.sidOf("Company"),
+            domainUsers=domainMember.sidOf("Domain Users"),
         )
     )
 
