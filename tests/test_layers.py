@@ -158,6 +158,7 @@ class Layers(TestCase):
             "sys.meta_path.insert(0, No())\n"
             "import tapiproxy.wire.layout, tapiproxy.tapi.proxyrequest\n"
             "import tapiproxy.dcerpc.pdu, tapiproxy.dcerpc.ndr, tapiproxy.dcerpc.association\n"
+            "import tapiproxy.dcerpc.namedpipeauth, tapiproxy.dcerpc.messagemode\n"
             "import tapiproxy.trp.templates, tapiproxy.trp.events, tapiproxy.trp.completions\n"
         )
         done = subprocess.run(

@@ -15,6 +15,7 @@ from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_LEVEL_PKT,
     RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_C_AUTHN_NONE,
     RPC_C_AUTHN_WINNT,
 )
 from tapiproxy.dcerpc.mechanism import SPNEGOContext
@@ -55,12 +56,14 @@ def providerName(authType: int) -> str:
 
 def mechanismName(context: ISecurityContext | None) -> str:
     """
-    By what a client has logged on: ``NTLM``, ``Negotiate (Kerberos)``.
+    By what a client has logged on: ``NTLM``, ``Negotiate (Kerberos)``, ``SMB`` for a pipe's word.
 
     :returns: empty without a context.
     """
     if context is None:
         return ""
+    if context.authType == RPC_C_AUTHN_NONE:
+        return "SMB"
     name = providerName(context.authType)
     chosen = context.mechanism if isinstance(context, SPNEGOContext) else None
     return name if chosen is None else f"{name} ({providerName(chosen.authType)})"

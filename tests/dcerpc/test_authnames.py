@@ -3,6 +3,7 @@
 from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc.authnames import LEVELS, levelName, mechanismName, providerName
+from tapiproxy.dcerpc.pipe import PipeContext
 from tests.dcerpc.ntlmpeers import legOf, ntlmAcceptor, spnegoAcceptor, spnegoInitiator
 
 
@@ -21,6 +22,7 @@ class Names(TestCase):
     def test_mechanism(self) -> None:
         """What was negotiated is named once it is known."""
         self.assertEqual(mechanismName(None), "")
+        self.assertEqual(mechanismName(PipeContext(principal="alice", authLevel=6)), "SMB")
         self.assertEqual(mechanismName(ntlmAcceptor(6)), "NTLM")
         acceptor = spnegoAcceptor(6)
         self.assertEqual(mechanismName(acceptor), "Negotiate")

@@ -10,6 +10,8 @@ import attrs
 from tapiproxy import tapi
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import Fault
+from tapiproxy.dcerpc.messagemode import EmptyMessage, MessageReader, messages
+from tapiproxy.dcerpc.namedpipeauth import LEVELS, NamedPipeAuthError, decodeRequest
 from tapiproxy.dcerpc.ndr import NDR, NDR64
 from tapiproxy.tapi.proxymessages import LINE_AGENTSTATUS
 from tapiproxy.tapi.versions import VALID_VERSIONS
@@ -18,6 +20,7 @@ from tapiproxy.trp.requests import byFunction
 from tapiproxy.trp.templates import LATER, Request
 from tapiproxy.wire import layout, structs
 from tapiproxy.wire.errors import DecodeError, EncodeError
+from tests.dcerpc.pipeclients import Client, captured
 from tests.dcerpc.vectors import load
 from tests.fuzz.cost import Cost
 from tests.fuzz.instances import instance
@@ -55,6 +58,34 @@ def decodePDU(data: bytes) -> None:
         return
     if pdu.decode(decoded.encode()) != decoded:
         raise AssertionError("a PDU does not survive encoding and decoding")
+
+
+def openPipe(data: bytes) -> None:
+    """Decode what smbd says of a client, and what is made of it."""
+    try:
+        request = decodeRequest(data)
+    except NamedPipeAuthError:
+        return
+    if request.authenticated and not request.groups:
+        raise AssertionError("somebody without a SID is authenticated")
+    _ = request.encrypted
+
+
+def readMessages(data: bytes) -> None:
+    """Take a stream out of its messages, whole and in two pieces: it is the same."""
+    whole = messagesOf(data)
+    for at in (1, len(data) // 2):
+        if messagesOf(data[:at], data[at:]) != whole:
+            raise AssertionError("messages depend on the pieces that they come in")
+
+
+def messagesOf(*pieces: bytes) -> bytes | None:
+    """What is in messages; None if one is empty."""
+    reader = MessageReader()
+    try:
+        return b"".join(map(reader.receive, pieces))
+    except EmptyMessage:
+        return None
 
 
 def stubCodec(decode: Callable[..., object]) -> Callable[[bytes], None]:
@@ -232,6 +263,16 @@ def _targets() -> Iterator[Target]:
     yield Target(name="pdu", seeds=vectors(), feed=decodePDU, perOctet=Cost(memory=200, calls=5))
     for name, words, decode in METHODS:
         yield Target(name=f"ndr.{name}", seeds=stubs(words), feed=stubCodec(decode))
+    yield Target(
+        name="pipe.namedpipeauth",
+        seeds=lambda: [*captured().values(), *(Client(level=level).request() for level in LEVELS)],
+        feed=openPipe,
+    )
+    yield Target(
+        name="pipe.messages",
+        seeds=lambda: [messages(b"".join(vectors()()))],
+        feed=readMessages,
+    )
     for cls in structClasses():
         yield structTarget(cls)
     yield Target(name="events", seeds=eventsAndCompletions, feed=readEvents, perOctet=Cost(300, 20))

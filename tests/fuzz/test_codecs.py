@@ -34,6 +34,10 @@ class CodecTests(TestCase):
         """A stub of the six methods decodes or is a Fault, in each byte order and syntax."""
         self.feed("ndr")
 
+    def test_pipe(self) -> None:
+        """What smbd says of a client, and its messages, are read or refused by their own errors."""
+        self.feed("pipe")
+
     def test_struct(self) -> None:
         """A struct unpacks, and then packs to what unpacks to the same, or it is a DecodeError."""
         self.feed("struct")

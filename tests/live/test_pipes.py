@@ -323,12 +323,13 @@ def test_oldDialect(byAnyPipe):
 def test_belowTheMinimum(byPipe):
     """Without encryption the identity of the pipe is less than the listener wants."""
     assert denied(byPipe.client(dialect=SMB2_1))
-    byPipe.server.waitForLog("TAPISRV")
+    byPipe.server.waitForLog("SMB is level connect, and the listener's minimum_level is privacy")
 
 
 def test_noIdentity(byRPC):
     """Where the pipe's identity is not taken, who does not log on by RPC is nobody."""
     assert denied(byRPC.client())
+    byRPC.server.waitForLog("no logon is level none, and the listener's minimum_level is privacy")
 
 
 def test_wrongPasswords(byPipe):
