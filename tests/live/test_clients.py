@@ -38,6 +38,7 @@ from tests.live.pdus import (
     WINNT,
     Security,
     accounts,
+    spnego,
 )
 from tests.live.pdusclient import Faulted, PDUsClient
 from tests.live.peer import (
@@ -49,7 +50,7 @@ from tests.live.peer import (
     faultStatus,
     rpcrt,
 )
-from tests.live.relay import HeaderSigningOff
+from tests.live.relay import HeaderSigningOff, Relay, Spoiling
 from tests.live.sambaclient import Refused, Samba, SambaClient
 from tests.live.securedremotesp import SecuredRemoteSP
 from tests.live.server import Server, freePort
@@ -104,6 +105,9 @@ minimum_level = "{level}"
 """
 
 
+Address = int | str
+
+
 class Logon(NamedTuple):
     """How a client logs on, and by which transport."""
 
@@ -125,6 +129,8 @@ class Place:
     """
     A server with a listener of each minimum level and transport, and what clients need for it.
 
+    Addresses are TCP ports and names of pipes.
+
     :param ports: its TCP ports by minimum level.
     :param smbd: whose pipes are the others; None where there can be none.
     :param stack: closes what is made on the way.
@@ -137,7 +143,7 @@ class Place:
         self._smbd = smbd
         self._stack = stack
         self._samba: Samba | None = None
-        self._relays: dict[tuple[bool, int], tuple[object, HeaderSigningOff]] = {}
+        self._relays: dict[object, tuple[Address, Relay]] = {}
 
     @property
     def samba(self) -> Samba:
@@ -147,11 +153,22 @@ class Place:
             self._stack.callback(self._samba.end)
         return self._samba
 
-    def binding(self, logon: Logon, minimum: int, options: str = "") -> str:
-        """The string binding of a listener."""
-        if logon.pipe:
-            return _binding(pipeName(minimum), options)
-        return _binding(self._ports[minimum], options)
+    def listener(self, logon: Logon, minimum: int = PKT_PRIVACY) -> Address:
+        """Where a listener is that permits no level below one."""
+        return pipeName(minimum) if logon.pipe else self._ports[minimum]
+
+    def relayed(self, kind: type[Relay], address: Address) -> tuple[Address, Relay]:
+        """What leads to an address by a relay, and that: the same each time."""
+        key = (kind, address)
+        if key not in self._relays:
+            if isinstance(address, int):
+                self._relays[key] = kind.ofPort(address)
+            else:
+                name = f"{address}-{kind.__name__.lower()}"
+                relay = kind.ofPipe(self._smbd.pipe(name), self._smbd.pipe(address))
+                self._relays[key] = (name, relay)
+            self._stack.callback(self._relays[key][1].close)
+        return self._relays[key]
 
     def prepare(self, channel, logon: Logon) -> None:
         """Tell impacket's transport who logs on, and where SMB is."""
@@ -159,30 +176,14 @@ class Place:
         if logon.pipe:
             channel.set_dport(self._smbd.port)
 
-    def withoutHeaderSigning(
-        self, logon: Logon, minimum: int, options: str
-    ) -> tuple[str, HeaderSigningOff]:
-        """The binding of what leads to a listener, but never lets header signing be agreed on."""
-        key = (logon.pipe, minimum)
-        if key not in self._relays:
-            if logon.pipe:
-                address: object = f"{pipeName(minimum)}-plain"
-                target = self._smbd.pipe(pipeName(minimum))
-                relay = HeaderSigningOff.ofPipe(self._smbd.pipe(str(address)), target)
-            else:
-                address, relay = HeaderSigningOff.ofPort(self._ports[minimum])
-            self._stack.callback(relay.close)
-            self._relays[key] = (address, relay)
-        address, relay = self._relays[key]
-        return _binding(address, options), relay
-
 
 def pipeName(minimum: int) -> str:
     """The pipe of a minimum level; the strictest has the name that the specification gives."""
     return "tapsrv" if minimum == PKT_PRIVACY else f"tapsrv-{LEVEL_NAMES[minimum]}"
 
 
-def _binding(address: object, options: str) -> str:
+def binding(address: Address, options: str = "") -> str:
+    """The string binding of an address."""
     if isinstance(address, int):
         return f"ncacn_ip_tcp:127.0.0.1[{address}{options}]"
     return f"ncacn_np:127.0.0.1[\\pipe\\{address}{options}]"
@@ -222,39 +223,40 @@ def place(tmp_path_factory) -> Iterator[Place]:
         server.checkLog()
 
 
-# The clients: each connects to the listener of a minimum level.
+# The clients: each connects to an address.
 
 
-def impacketClient(place: Place, logon: Logon, minimum: int) -> Client:
+def impacketClient(place: Place, logon: Logon, address: Address) -> Client:
     def secure(dce) -> None:
         place.prepare(dce.get_rpc_transport(), logon)
         dce.set_auth_type(logon.authType)
         dce.set_auth_level(logon.level)
 
-    return ImpacketClient(place.binding(logon, minimum), secure)
+    return ImpacketClient(binding(address), secure)
 
 
-def pyspnegoClient(place: Place, logon: Logon, minimum: int) -> Client:
+def pyspnegoClient(place: Place, logon: Logon, address: Address) -> Client:
     context = pdus.initiator(logon.authType, f"{DOMAIN}\\{USER}", logon.password)
     security = Security(context, logon.authType, logon.level)
-    channel = channelTo(place.binding(logon, minimum))
+    channel = channelTo(binding(address))
     place.prepare(channel, logon)
     return PDUsClient(channel, security, headerSigning=logon.headerSigning)
 
 
-def sambaClient(place: Place, logon: Logon, minimum: int) -> Client:
+def sambaClient(place: Place, logon: Logon, address: Address) -> Client:
     level = {CONNECT: "connect", PKT: "packet", PKT_INTEGRITY: "sign", PKT_PRIVACY: "seal"}
     provider = {GSS_NEGOTIATE: "spnego", WINNT: "ntlm"}
     options = f",{level[logon.level]},{provider[logon.authType]}"
 
-    def at(binding: str) -> Client:
-        return SambaClient(place.samba, binding, USER, DOMAIN, logon.password)
+    def at(address: Address) -> Client:
+        return SambaClient(place.samba, binding(address, options), USER, DOMAIN, logon.password)
 
     if logon.headerSigning:
-        return at(place.binding(logon, minimum, options))
-    binding, relay = place.withoutHeaderSigning(logon, minimum, options)
+        return at(address)
+    address, relay = place.relayed(HeaderSigningOff, address)
+    assert isinstance(relay, HeaderSigningOff)
     before = relay.offers
-    client = at(binding)
+    client = at(address)
     assert relay.offers > before or logon.level == CONNECT, "Samba offers header signing"
     return client
 
@@ -323,7 +325,7 @@ def completeTheExchange(agent: Agent) -> None:
 @pytest.mark.parametrize("logon", [needs(each) for each in LOGONS])
 def test_exchange(place, logon):
     """4.12 from attach to detach, by a client at the least level that its listener permits."""
-    client = CLIENTS[logon.client](place, logon, logon.level)
+    client = CLIENTS[logon.client](place, logon, place.listener(logon, logon.level))
     with attached(client, logon) as agent:
         completeTheExchange(agent)
         # RemoteSPAttach, events and RemoteSPDetach
@@ -333,7 +335,7 @@ def test_exchange(place, logon):
 @pytest.mark.parametrize("logon", [needs(each) for each in SEALED])
 def test_fragments(place, logon):
     """A request and an answer of many sealed fragments are put together."""
-    client = CLIENTS[logon.client](place, logon, logon.level)
+    client = CLIENTS[logon.client](place, logon, place.listener(logon, logon.level))
     with attached(client, logon) as agent:
         agent.establish()
         area = VarData()
@@ -355,13 +357,38 @@ def test_fragments(place, logon):
         assert pulled == [each for each in pending if each in pulled]
 
 
+#: Octets of a response that carry no length: in its header, its stub, its sec_trailer's pad length
+#: and reserved octet, and its signature.
+SPOILED = (16, 22, 30, -22, -21, -10, -1)
+
+
+@pytest.mark.parametrize("at", SPOILED)
+@pytest.mark.parametrize(
+    "logon", [needs(each) for each in SEALED if not each.pipe and each.client != "impacket"]
+)
+def test_verification(place, logon, at):
+    """Samba and pyspnego verify what they are answered: one wrong bit anywhere, and they say so."""
+    address, relay = place.relayed(Spoiling, place.listener(logon))
+    assert isinstance(relay, Spoiling)
+    client = CLIENTS[logon.client](place, logon, address)
+    with attached(client, logon) as agent:
+        agent.establish()
+        relay.at = at
+        try:
+            with pytest.raises((Refused, spnego.exceptions.SpnegoError)):
+                agent.ask(GetAsyncEvents, 0, 0, 0)
+        finally:
+            relay.at = None
+
+
 # Who is not let in.
 
 
-def denied(place: Place, logon: Logon, minimum: int) -> bool:
+def denied(place: Place, logon: Logon) -> bool:
     """Whether a client is told that its access is denied, at its handshake or its first call."""
     try:
-        with attached(CLIENTS[logon.client](place, logon, minimum), logon) as agent:
+        client = CLIENTS[logon.client](place, logon, place.listener(logon))
+        with attached(client, logon) as agent:
             agent.clientAttach()
     except Faulted as error:
         return error.status == ERROR_ACCESS_DENIED
@@ -376,10 +403,10 @@ def denied(place: Place, logon: Logon, minimum: int) -> bool:
 def test_wrongPassword(place, logon):
     """A client with a wrong password is denied, and told so."""
     wrong = logon._replace(password="Secret")
-    assert denied(place, wrong, PKT_PRIVACY)
+    assert denied(place, wrong)
 
 
 @pytest.mark.parametrize("logon", [needs(each) for each in LOGONS if each.level < PKT_PRIVACY])
 def test_belowTheMinimum(place, logon):
     """A client that does not seal is denied where the listener's least is to seal."""
-    assert denied(place, logon, PKT_PRIVACY)
+    assert denied(place, logon)
