@@ -146,7 +146,7 @@ class PipeConnection(ServerProtocol):
             self._factory.endpoint,
             self,
             peerKey(self.peer),
-            b"\\PIPE\\%s\0" % self.peer.pipe.encode("ascii"),
+            b"\\pipe\\%s\0" % self.peer.pipe.encode("ascii"),
             (self.peer.pipe, self._sid),
             self._context,
         )

@@ -400,7 +400,7 @@ class ConnectionTests(Pipes):
         """The answer to bind has the pipe's name for its secondary address."""
         protocol = self.opened()
         (ack,) = self.ask(protocol, bind(self.context, xmit=4280, recv=4280))
-        self.assertEqual(ack.sec_addr, b"\\PIPE\\tapsrv\0")
+        self.assertEqual(ack.sec_addr, b"\\pipe\\tapsrv\0")
         self.assertEqual((ack.max_xmit_frag, ack.max_recv_frag), (4280, 4280))
 
     def test_peer(self) -> None:

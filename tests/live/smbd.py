@@ -41,7 +41,7 @@ _CONFIGURATION = """\
     workgroup = TAPITEST
     netbios name = {domain}
     server role = standalone server
-    smb ports = {port}
+    smb ports = {ports}
     interfaces = 127.0.0.1/8
     bind interfaces only = yes
     disable netbios = yes
@@ -92,16 +92,23 @@ class Smbd:
 
     :param directory: where all of it lies; short, since the names of sockets are.
     :param settings: further lines of ``[global]``.
+    :param morePorts: further TCP ports on loopback, for clients that know one.
     :ivar port: its TCP port on loopback.
     :ivar rpcPort: the TCP port of `serveRPC`.
     """
 
-    def __init__(self, directory: Path, settings: tuple[str, ...] = RESTRICTED) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: tuple[str, ...] = RESTRICTED,
+        morePorts: tuple[int, ...] = (),
+    ) -> None:
         self.directory = directory
         self.port = freePort()
         self.rpcPort = freePort()
         self.configFile = directory / "smb.conf"
         self._settings = settings
+        self._ports = (self.port, *morePorts)
         self._processes: list[subprocess.Popen] = []
         self._environment = {
             **os.environ,
@@ -122,7 +129,10 @@ class Smbd:
         self.pipe().parent.mkdir(mode=0o700)
         self.configFile.write_text(
             _CONFIGURATION.format(
-                domain=DOMAIN, port=self.port, rpcPort=self.rpcPort, directory=self.directory
+                domain=DOMAIN,
+                ports=" ".join(map(str, self._ports)),
+                rpcPort=self.rpcPort,
+                directory=self.directory,
             )
             + "".join(f"    {line}\n" for line in self._settings)
         )
@@ -227,15 +237,18 @@ class Smbd:
 
 
 @contextlib.contextmanager
-def running(settings: tuple[str, ...] = RESTRICTED) -> Iterator[Smbd]:
+def running(
+    settings: tuple[str, ...] = RESTRICTED, morePorts: tuple[int, ...] = ()
+) -> Iterator[Smbd]:
     """
     An smbd while the block runs.
 
-    :param settings: further lines of ``[global]``.
+    :param settings: as for `Smbd`.
+    :param morePorts: as for `Smbd`.
     """
     # Not below pytest's folders, whose names are too long for a socket's.
     with tempfile.TemporaryDirectory(prefix="smbd-") as directory:
-        smbd = Smbd(Path(directory), settings)
+        smbd = Smbd(Path(directory), settings, morePorts)
         try:
             yield smbd.start()
         finally:

@@ -5,13 +5,15 @@ One endpoint, which claims to be at port 135, has mgmt and the endpoint mapper; 
 interface netlogon, as far as the suite calls it.  Everybody may log on as nobody here, for what is
 public alone, and one user for all, by NTLM and Kerberos.  Ends with its standard input.
 
-    DOMAIN=... USERNAME=... PASSWORD=... server.py [KEYTAB]
+    DOMAIN=... USERNAME=... PASSWORD=... server.py [--keytab FILE] [--pipe SOCKET]
 
-Writes the port in place of 135 to its standard output.
+The socket is that of the pipe lsarpc in smbd's folder; behind it are mgmt and no lsarpc.  Writes
+the port in place of 135 to its standard output.
 """
 
 import os
 import sys
+from argparse import ArgumentParser
 from uuid import UUID
 
 import attrs
@@ -31,6 +33,7 @@ from tapiproxy.dcerpc.identity import (
 )
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE, Interface
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer
+from tapiproxy.dcerpc.pipe import PipeFactory
 from tapiproxy.dcerpc.server import ServerFactory
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.nthash import ntHash
@@ -111,8 +114,12 @@ class UntilTheEnd(Protocol):
         reactor.stop()
 
 
-def main(keytab=""):
+def main():
     """Listen, say where, and serve."""
+    parser = ArgumentParser()
+    parser.add_argument("--keytab")
+    parser.add_argument("--pipe")
+    options = parser.parse_args()
     # What is wrong here must show in the log that the test looks at.
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
     ntlm = NTLMServer(
@@ -127,11 +134,11 @@ def main(keytab=""):
         ntHash(os.environ["PASSWORD"]),
     )
     mechanisms = {NTLMSSP: lambda level, peer: NTLMAcceptor(ntlm, user, level)}
-    if keytab:
+    if options.keytab:
         # The suite goes without header signing too, and switches it on later.
         from tapiproxy.dcerpc.kerberos import KerberosAcceptor, kerberosServer
 
-        kerberos = kerberosServer(keytab, permitUnsignedHeaders=True)
+        kerberos = kerberosServer(options.keytab, permitUnsignedHeaders=True)
         mechanisms[KERBEROS] = lambda level, peer: KerberosAcceptor(
             kerberos, TicketHolders(), level
         )
@@ -148,10 +155,14 @@ def main(keytab=""):
         reactor=reactor,
     )
     well.startListening()
+    if options.pipe:
+        # The suite knows the pipe by the other name that Windows' lsarpc has.
+        factory = PipeFactory(reactor, [], authentication, pipe="lsass")
+        reactor.listenUNIX(options.pipe, factory, mode=0o600)
     stdio.StandardIO(UntilTheEnd())
     print(well.getHost().port, flush=True)
     reactor.run()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -2,11 +2,13 @@
 Samba's suite raw_protocol, a server's behaviour on the wire test by test, against the runtime.
 
 The lists beside this file say how each test ends; any difference fails.  ``expected.txt`` is of the
-whole suite in a Kerberos realm, ``expected-ntlm.txt`` of what logs on by SPNEGO in none.
+whole suite in a Kerberos realm, ``expected-ntlm.txt`` of what logs on by SPNEGO in none,
+``expected-pipes.txt`` of what wants an SMB server.
 """
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tapiproxy.dcerpc.securitycontexts import MAX_SECURITY_CONTEXTS
+from tests.live import smbd as samba
 from tests.live.rawprotocol.expectations import OK, differences, parse
 
 HERE = Path(__file__).parent
@@ -37,6 +40,9 @@ LARGE = "test_fragmented_requests"
 #: A name that is no address and not localhost, since Samba takes no ticket for those.
 HOST = "raw.dom.example"
 
+#: The suite knows no other port of SMB servers.
+SMB = 445
+
 ACCOUNT = {"DOMAIN": "DOM", "USERNAME": "rawuser", "PASSWORD": "Passw0rd!"}
 
 
@@ -55,7 +61,7 @@ def missing() -> str | None:
 
 
 @contextmanager
-def serving(directory: Path, environment: dict[str, str], *keytab: str):
+def serving(directory: Path, environment: dict[str, str], *options: str):
     """
     A server while the block runs; its log must be clean.
 
@@ -64,7 +70,7 @@ def serving(directory: Path, environment: dict[str, str], *keytab: str):
     log = directory / "log"
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.live.rawprotocol.server", *keytab],
+            [sys.executable, "-m", "tests.live.rawprotocol.server", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -149,8 +155,9 @@ def test_suite(environment, kdc, tmp_path):
     """Each test of the suite ends as its list says, and there is no other one."""
     kdc.addPrincipal(f"host/{HOST}")
     kdc.addPrincipal(ACCOUNT["USERNAME"], ACCOUNT["PASSWORD"])
+    keytab = kdc.keytab(f"host/{HOST}")
     environment |= {**kdc.environment, "REALM": kdc.realm, "TARGET_HOSTNAME": HOST}
-    with serving(tmp_path, environment, str(kdc.keytab(f"host/{HOST}"))) as port:
+    with serving(tmp_path, environment, "--keytab", str(keytab)) as port:
         names = drive(environment, port, ["--list"])
         seen = driveAll(environment, port, list(names))
     compare("expected.txt", seen)
@@ -162,6 +169,24 @@ def test_ntlm(environment, tmp_path):
     with serving(tmp_path, environment) as port:
         seen = driveAll(environment, port, names)
     compare("expected-ntlm.txt", seen)
+
+
+def test_pipes(environment, tmp_path):
+    """What comes by pipes of an SMB server, which has to be at the one port that there is."""
+    reason = samba.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    try:
+        socket.create_server(("127.0.0.1", SMB)).close()
+    except OSError as error:
+        pytest.skip(f"port {SMB} of loopback is needed: {error.strerror}")
+    names = list(parse((HERE / "expected-pipes.txt").read_text()))
+    with samba.running(morePorts=(SMB,)) as smbd:
+        environment |= {"DOMAIN": samba.DOMAIN, "USERNAME": samba.USERS[0]}
+        environment["PASSWORD"] = samba.PASSWORD
+        with serving(tmp_path, environment, "--pipe", str(smbd.pipe("lsarpc"))) as port:
+            seen = drive(environment, port, names)
+    compare("expected-pipes.txt", seen)
 
 
 def test_differences():
