@@ -26,6 +26,7 @@ from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.handlers import Catalogue, makeHandler
 from tapiproxy.interfaces import IDemonstration
 from tapiproxy.lifecycle import RunningHandler
+from tapiproxy.listenerauthentication import services
 from tapiproxy.listeners import ListenerError, PipeListener, isLoopback, pipeListener
 from tapiproxy.pipeprincipals import PipePrincipals
 from tapiproxy.privatefile import PrivateFileError
@@ -154,14 +155,14 @@ def assemble(
         reactor, StaticLines(configured), broker, connector, settings, otherwise
     )
     limits = Limits(**_chosen(configuration.limits, Limits))
-    services = _services(
+    authentication = _services(
         configuration, accounts, winbind, domainGroups, machineID, reactor
     )
     statistics = Statistics()
     principals = PipePrincipals([] if accounts is None else [accounts], reactor)
 
     def factory(level: int, pipe: PipeListener | None, pipeIdentity: bool) -> ServerFactory:
-        ours = (reactor, [telephony.interface], services(level), limits, statistics)
+        ours = (reactor, [telephony.interface], authentication(level), limits, statistics)
         if pipe is None:
             return ServerFactory(*ours)
         return PipeFactory(
@@ -199,7 +200,7 @@ def assemble(
 
 def _accounts(configuration: Configuration) -> UsersFile | None:
     table = configuration.authentication
-    if table is None:
+    if table is None or table.usersFile is None:
         return None
     try:
         return UsersFile(table.usersFile, table.domains)
@@ -241,18 +242,17 @@ def _services(
 ) -> Callable[[int], IAuthenticationService]:
     """What gives the authentication of listeners, by their minimum level."""
     table = configuration.authentication
-    if accounts is None or table is None:
+    if table is None:
         return NoAuthentication
-    try:
-        # The extra: a server that authenticates nobody needs none.
-        from tapiproxy.ntlmservice import services
-    except ModuleNotFoundError as error:
-        raise _needsExtra(configuration, "[authentication]", error) from None
     limits = LogonLimits(**_chosen(configuration.limits, LogonLimits))
     checkers = [] if winbind is None else [DomainChecker(winbind, table.domains)]
     groups = [] if domainGroups is None else [domainGroups]
-    domains = {} if winbind is None else table.domains
-    return services(accounts, checkers, groups, limits, machineID, domains, reactor)
+    try:
+        return services(table, accounts, checkers, groups, limits, machineID, reactor)
+    except ModuleNotFoundError as error:
+        raise _needsExtra(configuration, "[authentication]", error) from None
+    except PrivateFileError as error:
+        raise ConfigurationError(f"{configuration.source}: [authentication] {error}") from None
 
 
 def _callbackLogon(configuration: Configuration, machineID: bytes) -> "CallbackLogon | None":
@@ -285,8 +285,11 @@ def _needsExtra(
     configuration: Configuration, table: str, error: ModuleNotFoundError
 ) -> ConfigurationError:
     missing = (error.name or "").partition(".")[0]
+    extra = "auth"
+    if missing == "gssapi":
+        extra, missing = "kerberos", "gssapi, which is built with Debian's libkrb5-dev and gcc"
     return ConfigurationError(
-        f"{configuration.source}: {table} needs {missing}: pip install 'tapiproxy[auth]'"
+        f"{configuration.source}: {table} needs {missing}: pip install 'tapiproxy[{extra}]'"
     )
 
 
@@ -388,13 +391,13 @@ def checkListeners(configuration: Configuration) -> None:
         if each.minimumLevel is not None:
             raise ConfigurationError(
                 f"{configuration.source}: listen {each.endpoint!r} has a minimum_level, and nobody "
-                "can log on: name a users_file in [authentication]"
+                "can log on: name a users_file or a keytab in [authentication]"
             )
         raise ConfigurationError(
             f"{configuration.source}: listen {each.endpoint!r} is not known to be loopback, and "
             "clients are not authenticated: whoever reaches it is served.  Listen on "
-            "tcp:PORT:interface=127.0.0.1, name a users_file in [authentication], or say "
-            "allow_unauthenticated = true in the configuration"
+            "tcp:PORT:interface=127.0.0.1, name a users_file or a keytab in [authentication], or "
+            "say allow_unauthenticated = true in the configuration"
         )
 
 

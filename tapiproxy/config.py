@@ -6,6 +6,7 @@ as a whole before any of it is used.  What the keys mean stands in ``docs/config
 tables at the end of this file say which there are.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,13 +63,18 @@ class AuthenticationTable:
     """
     ``[authentication]``.
 
-    :param usersFile: the accounts.
+    :param usersFile: the accounts; None if *keytab* is all there is.
+    :param keytab: the keys of the services that clients have Kerberos tickets for; None to do
+        without.
+    :param servicePrincipal: the only one of them that counts; None for all.
     :param ntlmAuth: winbind's program, to verify users of the domains; None to do without.
     :param wbinfo: winbind's program, to ask for their groups; None to do without.
     :param domains: short names of domains by their DNS names, both in capitals.
     """
 
-    usersFile: Path
+    usersFile: Path | None = None
+    keytab: Path | None = None
+    servicePrincipal: str | None = None
     ntlmAuth: str | None = None
     wbinfo: str | None = None
     domains: Mapping[str, str] = field(factory=dict)
@@ -282,19 +288,32 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
     if table is None:
         return None
     values = checked(place, table, _AUTHENTICATION)
-    if values["users_file"] is None:
-        raise place.refuse("users_file is missing; it should be a path (`tapiproxy passwd`)")
+    if values["users_file"] is None and values["keytab"] is None:
+        raise place.refuse(
+            "users_file is missing; it should be a path (`tapiproxy passwd`), unless there is a "
+            "keytab"
+        )
+    if values["service_principal"] is not None and values["keytab"] is None:
+        raise place.below("service_principal").refuse(
+            "service_principal without keytab: name the file that has its key", 1
+        )
     for program, purpose in (("ntlm_auth", "it is to verify"), ("wbinfo", "it knows groups of")):
         if values[program] is not None and not values["domains"]:
             raise place.below(program).refuse(
                 f"{program} without domains: name the domains whose users {purpose}", 1
             )
     return AuthenticationTable(
-        usersFile=Path(values["users_file"]).absolute(),
+        usersFile=_path(values["users_file"]),
+        keytab=_path(values["keytab"]),
+        servicePrincipal=values["service_principal"],
         ntlmAuth=values["ntlm_auth"],
         wbinfo=values["wbinfo"],
         domains=values["domains"],
     )
+
+
+def _path(value: str | None) -> Path | None:
+    return None if value is None else Path(value).absolute()
 
 
 def _callback(place: Place, table: Mapping[str, Any] | None) -> CallbackTable | None:
@@ -335,6 +354,12 @@ def _identity(value: Any) -> bool:
     """Whether it is the pipe's."""
     if value in _IDENTITIES:
         return bool(value == _IDENTITIES[1])
+    raise ValueError
+
+
+def _servicePrincipal(value: Any) -> str:
+    if _SERVICE.fullmatch(kinds.text(value)):
+        return str(value)
     raise ValueError
 
 
@@ -422,6 +447,9 @@ _seconds = kinds.numberOf(Limit(default=5.0, least=0.1, most=_LONGEST_DEADLINE))
 _MAPPER_WORDS = 'a Twisted endpoint string, such as "tcp:135:interface=192.0.2.7"'
 _ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
 
+_SERVICE = re.compile(r"[^/@\s]+/[^/@\s]+@[^/@\s]+")
+_SERVICE_WORDS = "a service with its realm, such as host/server.dom.example@DOM.EXAMPLE"
+
 _PASSWORD_FILE_WORDS = "a path: a file of mode 0600 with the password (`tapiproxy passwd`)"
 
 #: Who says who a client is: RPC alone, or the pipe too.
@@ -466,6 +494,8 @@ _ENDPOINT_MAPPER = (Key("endpoint", kinds.text, _MAPPER_WORDS, None),)
 
 _AUTHENTICATION = (
     Key("users_file", kinds.text, "the users file's path", None),
+    Key("keytab", kinds.text, "the path of a keytab", None),
+    Key("service_principal", _servicePrincipal, _SERVICE_WORDS, None),
     Key("ntlm_auth", _program, "the path of winbind's ntlm_auth, such as /usr/bin/ntlm_auth", None),
     Key("wbinfo", _program, "the path of winbind's wbinfo, such as /usr/bin/wbinfo", None),
     Key("domains", _domains, "a table of domains' DNS names by their short names", {}),

@@ -14,7 +14,7 @@ from attrs.validators import gt
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-__all__ = ["MOST_BUCKETS", "FailedLogons", "LogonLimits"]
+__all__ = ["MOST_BUCKETS", "FailedLogons", "LogonLimits", "shownAddress"]
 
 #: Accounts, and as many addresses, that are remembered: 10 MiB.  Who wants to wash one out needs as
 #: many failures, from addresses of which each has its own limit.
@@ -51,19 +51,21 @@ class FailedLogons:
         self._accounts = _Buckets(clock, "of {key}", limits.failedLogonsPerAccount)
         self._addresses = _Buckets(clock, "from {key}", limits.failedLogonsPerAddress)
 
-    def refuses(self, user: str, address: Hashable) -> bool:
+    def refuses(self, user: str | None, address: Hashable) -> bool:
         """
         Whether a logon is refused, whatever it proves.
 
-        :param user: without its domain, since clients name one account with many.
+        :param user: without its domain, since clients name one account with many; None where it is
+            no password that is tried.
         :param address: where it comes from.
         """
         # Both are asked, so that both say what they have to.
-        return any([self._accounts.full(user), self._addresses.full(address)])
+        return any([user is not None and self._accounts.full(user), self._addresses.full(address)])
 
-    def add(self, user: str, address: Hashable) -> None:
+    def add(self, user: str | None, address: Hashable) -> None:
         """Count a failure."""
-        self._accounts.fill(user)
+        if user is not None:
+            self._accounts.fill(user)
         self._addresses.fill(address)
 
 
@@ -119,3 +121,8 @@ class _Buckets:
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+
+def shownAddress(peer: Hashable) -> str:
+    """What tells peers apart as the log shows it: ``IPv4Address 192.0.2.7``."""
+    return " ".join(map(str, peer)) if isinstance(peer, tuple) else str(peer)

@@ -8,6 +8,7 @@ A site with checkers of its own puts them behind `InTurn`.  What the server asks
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+from attrs import frozen
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernameHashedPassword
 from twisted.cred.error import LoginDenied, LoginFailed, UnauthorizedLogin
@@ -32,6 +33,7 @@ __all__ = [
     "INTLMResponse",
     "InTurn",
     "Logons",
+    "Member",
     "NTLMResponse",
     "Principals",
 ]
@@ -150,6 +152,19 @@ class InTurn:
         raise UnauthorizedLogin
 
 
+@frozen
+class Member:
+    """
+    An avatar ID of somebody of whom his checker knows groups as well.
+
+    :param name: as ``principalName`` spells it.
+    :param groups: names and SIDs.
+    """
+
+    name: str
+    groups: frozenset[str]
+
+
 @implementer(IRealm)
 class Principals:
     """
@@ -170,12 +185,15 @@ class Principals:
     async def _principal(
         self, avatarId: object
     ) -> tuple[type[Interface], object, Callable[[], None]]:
+        groups: set[str] = set()
+        if isinstance(avatarId, Member):
+            groups |= avatarId.groups
+            avatarId = avatarId.name
         if isinstance(avatarId, bytes):
             avatarId = avatarId.decode("utf-8")
         if not isinstance(avatarId, str):
             raise LoginFailed("a checker let somebody in who has no name")
         name = accountName(avatarId)
-        groups: set[str] = set()
         for each in self._groups:
             groups |= await each.groupsOf(name)
         return IPrincipal, Principal(name, frozenset(groups)), _leave

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["PrivateFileError", "readPrivate"]
+__all__ = ["PrivateFileError", "readPrivate", "readPrivateOctets"]
 
 
 class PrivateFileError(Exception):
@@ -13,10 +13,27 @@ class PrivateFileError(Exception):
 
 def readPrivate(path: Path, what: str, largest: int) -> str:
     """
-    Read a file, if nobody else can.
+    Read a file of text that ``tapiproxy passwd`` makes, if nobody else can.
 
     :param what: what to call it in a refusal: ``users file``.
     :param largest: octets.
+    :raises PrivateFileError: others may read or write it, or it is no such file.
+    """
+    content = readPrivateOctets(path, what, largest, f"`tapiproxy passwd {path} USER` makes one")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise PrivateFileError(f"{path}, line {line}: not UTF-8") from None
+
+
+def readPrivateOctets(path: Path, what: str, largest: int, remedy: str) -> bytes:
+    """
+    Read a file, if nobody else can.
+
+    :param what: as for `readPrivate`.
+    :param largest: octets.
+    :param remedy: how such a file is made, for a refusal.
     :raises PrivateFileError: others may read or write it, or it is no such file.
     """
     try:
@@ -24,8 +41,7 @@ def readPrivate(path: Path, what: str, largest: int) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise PrivateFileError(
-            f"the {what} {path} cannot be read: {error.strerror}; `tapiproxy passwd {path} "
-            "USER` makes one"
+            f"the {what} {path} cannot be read: {error.strerror}; {remedy}"
         ) from None
     try:
         _checkPrivate(path, what, os.fstat(descriptor))
@@ -35,11 +51,7 @@ def readPrivate(path: Path, what: str, largest: int) -> str:
         os.close(descriptor)
     if len(content) > largest:
         raise PrivateFileError(f"the {what} {path} is larger than {largest} octets")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise PrivateFileError(f"{path}, line {line}: not UTF-8") from None
+    return content
 
 
 def _checkPrivate(path: Path, what: str, status: os.stat_result) -> None:

@@ -319,6 +319,19 @@ class AuthenticationTests(SynchronousTestCase):
             text = f"[listeners.a]\nendpoint = 'np:/x'\nidentity = {wrong}\n"
             self.assertIn("it should be one of rpc, pipe", self.refused(text))
 
+    def test_keytab(self):
+        """A keytab makes a users file superfluous, and may be limited to one service."""
+        read = self.parse("[authentication]\nkeytab = '/etc/keytab'\n").authentication
+        self.assertEqual(
+            (read.usersFile, read.keytab, read.servicePrincipal), (None, Path("/etc/keytab"), None)
+        )
+        read = self.parse(
+            "[authentication]\nusers_file = '/etc/users'\nkeytab = '/etc/keytab'\n"
+            "service_principal = 'host/server.dom.example@DOM.EXAMPLE'\n"
+        ).authentication
+        self.assertEqual(read.usersFile, Path("/etc/users"))
+        self.assertEqual(read.servicePrincipal, "host/server.dom.example@DOM.EXAMPLE")
+
     def test_authentication(self):
         """A users file, and domains by their DNS names."""
         table = self.parse(
@@ -376,6 +389,18 @@ class AuthenticationTests(SynchronousTestCase):
             ("[endpoint_mapper]\n", "line 1: [endpoint_mapper] endpoint is missing"),
             ("[endpoint_mapper]\nlisten = 'tcp:1'\n", "unknown key listen; allowed are endpoint"),
             ("[authentication]\n", "line 1: [authentication] users_file is missing"),
+            (
+                "[authentication]\nusers_file = 'u'\nservice_principal = 'host/a@B'\n",
+                "line 3: [authentication] service_principal without keytab",
+            ),
+            *(
+                (
+                    f"[authentication]\nkeytab = 'k'\nservice_principal = '{wrong}'\n",
+                    f'line 3: [authentication] service_principal = "{wrong}"; it should be a '
+                    "service with its realm",
+                )
+                for wrong in ("host/a", "a@B", "host/a/b@C", "host/a@b@C", "host/ a@B")
+            ),
             (
                 "[authentication]\nusers_file = 'u'\ndomains = {A = 5}\n",
                 "line 3: [authentication] domains = a table; it should be a table of domains'",

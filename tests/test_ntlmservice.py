@@ -358,12 +358,27 @@ class AssemblyTests(ServerCase):
         self.assertIn("site.toml: [authentication] the users file", str(error))
         self.assertIn("chmod 0600", str(error))
 
-    def test_extra(self):
-        """Without the extra the start stops with the line to type."""
-        text = f"[authentication]\nusers_file = '{self.users}'\n"
+    def test_extras(self):
+        """Without the extra of a mechanism the start stops with the line to type."""
+        for key, module, needed in (
+            ("users_file", "cryptography", "cryptography: pip install 'tapiproxy[auth]'"),
+            (
+                "keytab",
+                "gssapi",
+                "gssapi, which is built with Debian's libkrb5-dev and gcc: "
+                "pip install 'tapiproxy[kerberos]'",
+            ),
+        ):
+            self.assertEqual(
+                self.saidWithout(module, f"[authentication]\n{key} = '{self.users}'\n"),
+                f"site.toml: [authentication] needs {needed}\n",
+            )
+
+    def saidWithout(self, module, text):
+        """What a process that does not have a module says to a configuration."""
         program = (
             "import sys\n"
-            "sys.modules['cryptography'] = None\n"
+            f"sys.modules[{module!r}] = None\n"
             "from tapiproxy import assembly, config, configkeys\n"
             f"configuration = config.parse({text!r}, 'site.toml', assembly.allowedLimits())\n"
             "try:\n"
@@ -379,7 +394,4 @@ class AssemblyTests(ServerCase):
             timeout=60,
             check=True,
         )
-        self.assertEqual(
-            done.stdout,
-            "site.toml: [authentication] needs cryptography: pip install 'tapiproxy[auth]'\n",
-        )
+        return done.stdout

@@ -16,11 +16,13 @@ from attrs import frozen
 
 from tapiproxy.accountnames import UnacceptableName, accountName
 from tapiproxy.cli.main import CommandError
+from tapiproxy.config import AuthenticationTable
 from tapiproxy.dcerpc.authnames import LEVELS, MECHANISMS
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE
 from tapiproxy.dcerpc.ntlmmessages import MACHINE_ID_SIZE
 from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.failedlogons import LogonLimits
+from tapiproxy.listenerauthentication import services
 from tapiproxy.nthash import LONGEST_PASSWORD, ntHash
 from tapiproxy.passwordfile import readNTHash
 from tapiproxy.privatefile import PrivateFileError
@@ -132,13 +134,12 @@ def _servers(
 ) -> IAuthenticationService | None:
     if options.server_users is None:
         return None
-    from tapiproxy.ntlmservice import services
-
+    table = AuthenticationTable(usersFile=Path(options.server_users))
     try:
         accounts = UsersFile(Path(options.server_users), {})
     except UsersFileError as error:
         raise CommandError(f"--server-users: {error}") from None
-    return services(accounts, (), (), LogonLimits(), machineID, {}, reactor)(level)
+    return services(table, accounts, (), (), LogonLimits(), machineID, reactor)(level)
 
 
 def _ntHash(options: argparse.Namespace, stdin: TextIO, ask: Callable[[str], str]) -> bytes:

@@ -131,7 +131,7 @@ class IKerberosCredentials(Interface):
 
     def logOn(logon: KerberosLogon, done: Callable[[object | None], None]) -> None:
         """
-        Make a principal of who has a ticket; may be slow.
+        Make a principal of who has a ticket; may be slow, and logs why it refuses.
 
         The principal is compared and hashed by value, since context handles belong to it.  Its
         name is by :func:`principalName`.

@@ -163,7 +163,7 @@ class KerberosAcceptor(KerberosContext):
 
         def made(principal: object | None) -> None:
             if principal is None:
-                done(refused("no principal can be made of it", self._name))
+                done(refused("no principal can be made of it", self._name, logged=True))
                 return
             self.principal = principal
             self.complete = True

@@ -245,13 +245,20 @@ def reason(error: GSSError) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def refused(detail: str, user: str = "", status: int = ERROR_ACCESS_DENIED) -> AuthenticationFailed:
+def refused(
+    detail: str, user: str = "", status: int = ERROR_ACCESS_DENIED, *, logged: bool = False
+) -> AuthenticationFailed:
     """
     The refusal of a handshake.
 
     :param user: whose, once that is proven.
     :param status: what a fault says.
+    :param logged: whether the reason has been logged.
     """
     return AuthenticationFailed(
-        detail, reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED, status=status, user=user
+        detail,
+        reason=NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED,
+        status=status,
+        user=user,
+        logged=logged,
     )

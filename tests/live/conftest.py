@@ -71,6 +71,15 @@ def domainMember(domainController):
         yield member
 
 
+@pytest.fixture(scope="module")
+def site(kdc):
+    """A service of the realm and tickets of a client; this process uses the realm meanwhile."""
+    from tests.live.kerberospeers import site
+
+    with site(kdc) as made:
+        yield made
+
+
 @pytest.fixture
 def server(startServer):
     """A server with the embedded default: one line, one address, the demo site."""

@@ -1,7 +1,6 @@
 """Clients and acceptors of Kerberos in this process, over a realm of `tests.live.kdc`."""
 
 import contextlib
-import os
 import struct
 import time
 
@@ -21,6 +20,7 @@ from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiato
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnego import SPNEGOAcceptor
 from tapiproxy.dcerpc.spnegotokens import KERBEROS
+from tests.live.environment import changed
 
 SERVICE = "host/localhost"
 
@@ -145,7 +145,7 @@ class SpnegoClient:
     principal = None
     needsHeaderSigning = False
 
-    def __init__(self, level, protocol, dce=True):
+    def __init__(self, level, protocol, dce=True, service="host"):
         self.authType = {
             "kerberos": RPC_C_AUTHN_GSS_KERBEROS,
             "negotiate": RPC_C_AUTHN_GSS_NEGOTIATE,
@@ -160,7 +160,7 @@ class SpnegoClient:
         )
         self.context = spnego.client(
             hostname="localhost",
-            service="host",
+            service=service,
             protocol=protocol,
             context_req=wanted | ContextReq.dce_style if dce else wanted,
             options=OPTIONS[protocol],
@@ -200,21 +200,6 @@ def framed(token):
     """A token as impacket's clients frame an AP-REQ in DCE style: RFC 4121 4.1."""
     inner = KERBEROS + b"\x01\x00" + token
     return b"\x60\x82" + len(inner).to_bytes(2, "big") + inner
-
-
-@contextlib.contextmanager
-def withEnvironment(**variables):
-    """While the block runs, this process has these variables."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 class Site:
@@ -314,5 +299,5 @@ def site(kdc):
     """A `Site`, while this process uses its realm and has alice's tickets."""
     with kdc.inUse():
         made = Site(kdc)
-        with withEnvironment(KRB5CCNAME=f"FILE:{made.ccache}"):
+        with changed({"KRB5CCNAME": f"FILE:{made.ccache}"}):
             yield made

@@ -7,6 +7,7 @@ import pytest
 
 from tapiproxy.dcerpc.interface import RPC_S_SEC_PKG_ERROR, AuthenticationFailed, Fault
 from tests.dcerpc.ntlmpeers import LEVELS, PROTECTING, answerOf, legOf, shake
+from tests.live.environment import changed
 from tests.live.kdc import realm
 
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
@@ -25,7 +26,6 @@ from tests.live.kerberospeers import (
     GSSClient,
     SpnegoClient,
     framed,
-    withEnvironment,
 )
 
 HEAD, BODY, TRAILER = b"head" * 6, b"body" * 12, b"trailer."
@@ -199,7 +199,7 @@ def test_replay(site, flags, frame):
 def test_expired(site):
     """A ticket that has expired, beyond what clocks may differ, is refused."""
     accounts = Accounts()
-    with withEnvironment(KRB5_CONFIG=str(site.strict)):
+    with changed({"KRB5_CONFIG": str(site.strict)}):
         why = refusal(GSSClient(site.outlived(), 6), site.acceptor(6, accounts))
     assert why == "Ticket expired"
     assert accounts.failures == 1

@@ -22,6 +22,7 @@ from tests.dcerpc.ntlmpeers import (
     spnegoAcceptor,
 )
 from tests.folders import makeFolder
+from tests.live.environment import changed
 from tests.live.kdc import KDC, realm
 
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
@@ -29,7 +30,7 @@ pytest.importorskip("krb5", reason="krb5 is missing: pip install -e '.[kerberost
 
 from tapiproxy.dcerpc.kerberos import KerberosAcceptor, kerberosServer
 from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
-from tests.live.kerberospeers import FULL, Accounts, PyspnegoAcceptor, withEnvironment
+from tests.live.kerberospeers import FULL, Accounts, PyspnegoAcceptor
 
 HEAD, BODY, TRAILER = b"head" * 6, b"body" * 12, b"trailer."
 
@@ -53,7 +54,7 @@ def test_servers(site, level, protocol, ours):
     client = site.initiator(level)
     if protocol == "negotiate":
         client = negotiating(client)
-    with withEnvironment(KRB5_KTNAME=f"FILE:{site.keytab}"):
+    with changed({"KRB5_KTNAME": f"FILE:{site.keytab}"}):
         if ours:
             accept = site.acceptor if protocol == "kerberos" else site.negotiating
             acceptor = accept(level)

@@ -1,0 +1,66 @@
+"""
+How clients of listeners log on, as ``[authentication]`` says: by which mechanisms, as whom.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.portal import Portal
+
+from tapiproxy.accounts import IGroups
+from tapiproxy.config import AuthenticationTable
+from tapiproxy.dcerpc.authentication import Authentication
+from tapiproxy.dcerpc.mechanism import IMechanism
+from tapiproxy.dcerpc.security import IAuthenticationService
+from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
+from tapiproxy.failedlogons import FailedLogons, LogonLimits
+from tapiproxy.kerberoslogons import KerberosLogons, TicketChecker
+from tapiproxy.logons import AccountsChecker, InTurn, Logons, Principals
+from tapiproxy.usersfile import UsersFile
+
+__all__ = ["services"]
+
+
+def services(
+    table: AuthenticationTable,
+    accounts: UsersFile | None,
+    checkers: Sequence[ICredentialsChecker],
+    groups: Iterable[IGroups],
+    limits: LogonLimits,
+    machineID: bytes,
+    reactor: Any,
+) -> Callable[[int], IAuthenticationService]:
+    """
+    What gives the authentication of listeners, by their minimum level.
+
+    Failed logons are counted for all of them together.
+
+    :param accounts: who may log on with a password, and groups of anybody.
+    :param checkers: of others who may log on with a password, asked in turn.
+    :param groups: who else knows groups.
+    :param machineID: that of this process's own logons, which are not taken.
+    :param reactor: for deadlines.
+    :raises ModuleNotFoundError: the extra of a mechanism is not installed.
+    :raises tapiproxy.privatefile.PrivateFileError: the keytab cannot be used.
+    """
+    known = [] if accounts is None else [accounts]
+    passwords = [*map(AccountsChecker, known), *checkers]
+    portal = Portal(Principals([*known, *groups]), [InTurn(passwords), TicketChecker()])
+    failed = FailedLogons(reactor, limits)
+    mechanisms: dict[bytes, Callable[[int, Hashable], IMechanism]] = {}
+    # The extras: a server that takes no passwords, or no tickets, needs none for them.
+    if passwords:
+        from tapiproxy.ntlmservice import ntlm
+
+        mechanisms[NTLMSSP] = ntlm(
+            Logons(portal, failed, reactor),
+            machineID,
+            {} if table.ntlmAuth is None else table.domains,
+        )
+    if table.keytab is not None:
+        from tapiproxy.kerberosservice import kerberos
+
+        logons = KerberosLogons(portal, failed, table.domains, reactor)
+        mechanisms[KERBEROS] = kerberos(table.keytab, table.servicePrincipal, logons)
+    return lambda minimumLevel: Authentication(mechanisms=mechanisms, minimumLevel=minimumLevel)
