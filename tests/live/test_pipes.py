@@ -6,6 +6,7 @@ alice and bob are smbd's users; the users file knows both, alice with another pa
 
 import contextlib
 import os
+import re
 import socket
 import struct
 import sys
@@ -41,10 +42,13 @@ from tests.live.peer import (
 from tests.live.sambaclient import Samba, SambaClient
 from tests.live.server import Server, freePort
 
+smbconnection = pytest.importorskip("impacket.smbconnection", reason="impacket is not installed")
+
 #: What the users file has for TAPISRV\\alice, and smbd has not.
 RPC_PASSWORD = "secret"
 
 SMB2_1 = 0x0210
+SMB2_SESSION_FLAG_ENCRYPT_DATA = 4
 
 ERROR_ACCESS_DENIED = 5
 STATUS_CONNECTION_DISCONNECTED = 0xC000020C
@@ -317,6 +321,18 @@ def test_oldDialect(byAnyPipe):
     assert lines(byAnyPipe.client(dialect=SMB2_1)) == ["hers", "everybodys"]
 
 
+def test_asDocumented(tmp_path):
+    """The documentation's smb.conf, listener and exchange work together; without SMB3 nothing."""
+    text = (Path(__file__).parents[2] / "docs" / "named-pipes.md").read_text("utf-8")
+    [settings] = re.findall(r"^\[global\]\n(.*?)```", text, re.DOTALL | re.MULTILINE)
+    [options] = re.findall(r"^\[listeners.pipe\]\n[^\n]*\n(.*?)```", text, re.DOTALL | re.MULTILINE)
+    with place(tmp_path, options, tuple(settings.splitlines())) as found:
+        with attached(found.client()) as agent:
+            completeTheExchange(agent)
+        with pytest.raises(smbconnection.SessionError, match="STATUS_ACCESS_DENIED"):
+            found.client(dialect=SMB2_1)
+
+
 # Not let in.
 
 
@@ -324,6 +340,19 @@ def test_belowTheMinimum(byPipe):
     """Without encryption the identity of the pipe is less than the listener wants."""
     assert denied(byPipe.client(dialect=SMB2_1))
     byPipe.server.waitForLog("SMB is level connect, and the listener's minimum_level is privacy")
+
+
+def test_encryptionStays(byPipe):
+    """What comes unencrypted behind an encrypted opening, signed as it is, smbd refuses."""
+    client = byPipe.client()
+    session = client.dce.get_rpc_transport().get_smb_connection().getSMBServer()
+    with attached(client) as agent:
+        assert session._Session["SigningActivated"]
+        session._Session["SessionFlags"] &= ~SMB2_SESSION_FLAG_ENCRYPT_DATA
+        with pytest.raises(smbconnection.SessionError, match="STATUS_ACCESS_DENIED"):
+            agent.clientAttach()
+        session._Session["SessionFlags"] |= SMB2_SESSION_FLAG_ENCRYPT_DATA
+        assert agent.clientAttach()[1] == 0
 
 
 def test_noIdentity(byRPC):
