@@ -6,9 +6,12 @@ No Kerberos here.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,11 +24,29 @@ SECONDS = 5.0
 half a minute, and its thread with it."""
 
 MAX_LEGS = 6
-"""At one time, and no queue: more are refused at once, since what keeps these waiting would keep
-them as well.  The reactor has ten threads, and names are looked up in them too."""
+"""At one time.  The reactor has ten threads, and names are looked up in them too."""
+
+MAX_WAITING = 256
+"""Legs that wait for one of these, within their own deadline: all clients of a site come at once
+after a restart, and a KDC that is there has answered for as many in a second."""
 
 Outcome = bytes | AuthenticationFailed
 """What :meth:`tapiproxy.dcerpc.security.ISecurityContext.step` comes to."""
+
+
+class _Leg:
+    """
+    A leg, waiting or in its thread.
+
+    :ivar deadline: None once it has passed.
+    """
+
+    __slots__ = ("deadline", "done", "run")
+
+    def __init__(self, run: Callable[[], Outcome], done: Callable[[Outcome], object]) -> None:
+        self.run = run
+        self.done = done
+        self.deadline: IDelayedCall | None = None
 
 
 class KDCThreads:
@@ -42,6 +63,7 @@ class KDCThreads:
         self._reactor = reactor
         self._seconds = seconds
         self._legs = 0
+        self._waiting: deque[_Leg] = deque()
 
     def call(self, leg: Callable[[], Outcome], done: Callable[[Outcome], object]) -> None:
         """
@@ -49,32 +71,41 @@ class KDCThreads:
 
         A leg that is not back in time is a refusal, and what it still comes to is dropped.
         """
-        if self._legs >= MAX_LEGS:
-            done(_refused(f"{MAX_LEGS} logons wait for a KDC already"))
+        if len(self._waiting) >= MAX_WAITING:
+            done(_refused(f"{MAX_WAITING} logons wait for a KDC already"))
             return
-        self._legs += 1
-        late = False
+        waiting = _Leg(leg, done)
+        waiting.deadline = self._reactor.callLater(self._seconds, self._expired, waiting)
+        self._waiting.append(waiting)
+        self._next()
 
-        def expired() -> None:
-            nonlocal late
-            late = True
-            done(_refused(f"no answer of a KDC within {self._seconds:g} seconds"))
+    def _expired(self, leg: _Leg) -> None:
+        leg.deadline = None
+        if leg in self._waiting:
+            self._waiting.remove(leg)
+        leg.done(_refused(f"no answer of a KDC within {self._seconds:g} seconds"))
 
-        deadline = self._reactor.callLater(self._seconds, expired)
+    def _next(self) -> None:
+        while self._waiting and self._legs < MAX_LEGS:
+            leg = self._waiting.popleft()
+            self._legs += 1
+            pool = self._reactor.getThreadPool()
+            called: Deferred[Outcome] = deferToThreadPool(self._reactor, pool, leg.run)
+            called.addBoth(self._ended, leg)
+            called.addErrback(
+                lambda failure: self._log.failure("what follows a leg failed", failure)
+            )
 
-        def ended(outcome: Outcome | Failure) -> None:
-            self._legs -= 1
-            if late:
-                return
-            deadline.cancel()
-            if isinstance(outcome, Failure):
-                self._log.failure("a leg of Kerberos failed", outcome)
-                outcome = _refused("a failure of this program")
-            done(outcome)
-
-        called = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), leg)
-        called.addBoth(ended)
-        called.addErrback(lambda failure: self._log.failure("what follows a leg failed", failure))
+    def _ended(self, outcome: Outcome | Failure, leg: _Leg) -> None:
+        self._legs -= 1
+        self._next()
+        if leg.deadline is None:
+            return
+        leg.deadline.cancel()
+        if isinstance(outcome, Failure):
+            self._log.failure("a leg of Kerberos failed", outcome)
+            outcome = _refused("a failure of this program")
+        leg.done(outcome)
 
 
 def _refused(detail: str) -> AuthenticationFailed:

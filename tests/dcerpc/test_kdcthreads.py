@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from tapiproxy.dcerpc.interface import AuthenticationFailed
-from tapiproxy.dcerpc.kdcthreads import MAX_LEGS, SECONDS, KDCThreads, Outcome
+from tapiproxy.dcerpc.kdcthreads import MAX_LEGS, MAX_WAITING, SECONDS, KDCThreads, Outcome
 
 
 class Reactor(Clock):
@@ -81,13 +81,40 @@ class Threads(TestCase):
             self.threads.call(lambda: b"", others.append)
         self.reactor.advance(SECONDS)
         self.assertEqual(len(others), MAX_LEGS)
-        self.threads.call(lambda: b"", self.outcomes.append)
-        self.assertIn("wait for a KDC already", self.failure())
-        self.outcomes.clear()
-        self.reactor.held.pop()()
         self.threads.call(lambda: b"one", self.outcomes.append)
+        self.assertEqual(len(self.reactor.held), MAX_LEGS)
+        self.reactor.held.pop(0)()
+        self.assertEqual(self.outcomes, [])
         self.reactor.held.pop()()
         self.assertEqual(self.outcomes, [b"one"])
+
+    def test_waiting(self) -> None:
+        """Legs wait for a thread in their order, as long as they have time, and so many."""
+        for number in range(MAX_LEGS + MAX_WAITING):
+            leg = bytes((number & 0xFF,))
+            self.threads.call(lambda leg=leg: leg, self.outcomes.append)
+        refused: list[Outcome] = []
+        self.threads.call(lambda: b"", refused.append)
+        self.assertIn("wait for a KDC already", str(refused[0]))
+        while self.reactor.held:
+            self.assertLessEqual(len(self.reactor.held), MAX_LEGS)
+            self.reactor.held.pop(0)()
+        self.assertEqual(
+            self.outcomes, [bytes((number & 0xFF,)) for number in range(MAX_LEGS + MAX_WAITING)]
+        )
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_lateInTheQueue(self) -> None:
+        """A leg whose time passes while it waits is refused, and never begun."""
+        for _ in range(MAX_LEGS):
+            self.threads.call(lambda: b"", lambda outcome: None)
+        begun: list[int] = []
+        self.threads.call(lambda: begun.append(1) or b"", self.outcomes.append)
+        self.reactor.advance(SECONDS)
+        self.assertIn("within 5 seconds", self.failure())
+        while self.reactor.held:
+            self.reactor.held.pop()()
+        self.assertEqual((begun, len(self.outcomes)), ([], 1))
 
     def test_bug(self) -> None:
         """A leg that raises is logged and refused; so is what follows one, and nothing is stuck."""
