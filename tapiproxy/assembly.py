@@ -7,16 +7,18 @@ is found here, before that.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from attrs import frozen
 
+from tapiproxy.callbacklogon import CallbackLogon
 from tapiproxy.config import Configuration, HandlerTable, ListenerTable
 from tapiproxy.configkeys import ConfigurationError, Limit
 from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc.endpointmapper import EndpointMap
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+from tapiproxy.dcerpc.kdcthreads import KDCThreads
 from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.ntlmmessages import MACHINE_ID_SIZE
 from tapiproxy.dcerpc.pipe import PipeFactory
@@ -42,9 +44,6 @@ from tapiproxy.usersfile import UsersFile, UsersFileError
 from tapiproxy.verify import providedRequestTypes
 from tapiproxy.wbinfo import DomainGroups
 from tapiproxy.winbind import DomainChecker, Winbind
-
-if TYPE_CHECKING:
-    from tapiproxy.callbacklogon import CallbackLogon
 
 __all__ = ["Parts", "allowedLimits", "assemble", "assignments", "checkListeners", "join", "lines"]
 
@@ -91,7 +90,7 @@ class Parts:
     settings: Settings
     limits: Limits
     accounts: UsersFile | None
-    callbackLogon: "CallbackLogon | None"
+    callbackLogon: CallbackLogon | None
     winbind: Winbind | None
     domainGroups: DomainGroups | None
 
@@ -149,15 +148,15 @@ def assemble(
         broker.addHandler(table.name, handler)
 
     machineID = os.urandom(MACHINE_ID_SIZE)
-    callbackLogon = _callbackLogon(configuration, machineID)
+    # Half of the time, so that a KDC that is down leaves some for NTLM.
+    threads = KDCThreads(reactor, settings.callbackConnect / 2)
+    callbackLogon = _callbackLogon(configuration, machineID, threads)
     connector, otherwise = _connectors(configuration, callbackLogon, reactor)
     telephony = TelephonyServer(
         reactor, StaticLines(configured), broker, connector, settings, otherwise
     )
     limits = Limits(**_chosen(configuration.limits, Limits))
-    authentication = _services(
-        configuration, accounts, winbind, domainGroups, machineID, reactor
-    )
+    authentication = _services(configuration, accounts, winbind, domainGroups, machineID, reactor)
     statistics = Statistics()
     principals = PipePrincipals([] if accounts is None else [accounts], reactor)
 
@@ -255,23 +254,22 @@ def _services(
         raise ConfigurationError(f"{configuration.source}: [authentication] {error}") from None
 
 
-def _callbackLogon(configuration: Configuration, machineID: bytes) -> "CallbackLogon | None":
+def _callbackLogon(
+    configuration: Configuration, machineID: bytes, threads: KDCThreads
+) -> CallbackLogon | None:
     table = configuration.callback
     if table is None:
         return None
     try:
-        # The extra: a server that logs on nowhere needs none.
-        from tapiproxy.callbacklogon import CallbackLogon
+        return CallbackLogon(table, machineID, threads)
     except ModuleNotFoundError as error:
         raise _needsExtra(configuration, "[callback]", error) from None
-    try:
-        return CallbackLogon(table, machineID)
     except PrivateFileError as error:
         raise ConfigurationError(f"{configuration.source}: [callback] {error}") from None
 
 
 def _connectors(
-    configuration: Configuration, callbackLogon: "CallbackLogon | None", reactor: Any
+    configuration: Configuration, callbackLogon: CallbackLogon | None, reactor: Any
 ) -> tuple[Connector, Connector | None]:
     """What connects to clients, and what does where they do not take that."""
     without = tcpConnector(reactor)

@@ -1,21 +1,27 @@
 """
 Who the server is to its clients: the account of ``[callback]``, and its logons.
 
-Importing it needs the extra ``auth``, so that only a server that logs on does.
+Logons by NTLM need the extra ``auth``, those by Kerberos ``kerberos``; importing it needs neither.
 """
 
 import socket
+from collections.abc import Callable
 from functools import partial
 
 from tapiproxy.accountnames import accountName
 from tapiproxy.config import CallbackTable
 from tapiproxy.dcerpc.initiators import Initiators
-from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
+from tapiproxy.dcerpc.kdcthreads import KDCThreads
+from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.security import ISecurityContext
-from tapiproxy.dcerpc.spnegotokens import NTLMSSP
+from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.passwordfile import readNTHash
+from tapiproxy.privatefile import readPrivateOctets
 
 __all__ = ["CallbackLogon"]
+
+#: Octets: keys of a hundred services.
+_LARGEST_KEYTAB = 64 * 1024
 
 
 class CallbackLogon:
@@ -24,43 +30,71 @@ class CallbackLogon:
 
     :param table: the configuration's.
     :param machineID: by which the server's own acceptors know what is its own.
-    :ivar path: the password file.
-    :raises tapiproxy.privatefile.PrivateFileError: the password file cannot be used.
+    :param threads: where a KDC is waited for.
+    :ivar files: what is read again for `takeOver`: a password file or a keytab.
+    :raises tapiproxy.privatefile.PrivateFileError: one of them cannot be used.
+    :raises ModuleNotFoundError: an extra is missing.
     """
 
-    def __init__(self, table: CallbackTable, machineID: bytes) -> None:
-        self.path = table.passwordFile
+    def __init__(self, table: CallbackTable, machineID: bytes, threads: KDCThreads) -> None:
+        self.files = tuple(each for each in (table.passwordFile, table.keytab) if each is not None)
         self._table = table
         self._machineID = machineID
+        self._threads = threads
         self._initiators = self.reread()
 
-    def newContext(self, host: str) -> ISecurityContext:
+    def newContext(self, host: str, name: str) -> ISecurityContext:
         """
         Begin a logon.
 
         :param host: the client's address.
+        :param name: what the client calls itself, for which Kerberos asks a ticket.
         """
-        return self._initiators.newContext(host)
+        return self._initiators.newContext(host, name)
 
     def reread(self) -> Initiators:
         """
-        What the password file says now, for `takeOver`.
+        What the files say now, for `takeOver`.
 
-        :raises tapiproxy.privatefile.PrivateFileError: it cannot be used.
+        :raises tapiproxy.privatefile.PrivateFileError: one of them cannot be used.
         """
         table = self._table
+        mechanisms: dict[bytes, Callable[[int, str], IMechanism]] = {}
+        if table.keytab is not None or table.ccache:
+            mechanisms[KERBEROS] = self._kerberos()
+        if table.passwordFile is not None:
+            ntHash = readNTHash(table.passwordFile, accountName(table.user))
+            mechanisms[NTLMSSP] = self._ntlm(ntHash)
+        return Initiators(mechanisms=mechanisms, authType=table.authType, authLevel=table.level)
+
+    def takeOver(self, initiators: Initiators) -> None:
+        """Let logons from now on be made so."""
+        self._initiators = initiators
+
+    def _ntlm(self, ntHash: bytes) -> Callable[[int, str], IMechanism]:
+        from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
+
         account = NTLMAccount.written(
-            table.user,
-            readNTHash(table.passwordFile, accountName(table.user)),
+            self._table.user,
+            ntHash,
             workstation=socket.gethostname().partition(".")[0].upper(),
             machineID=self._machineID,
         )
-        return Initiators(
-            mechanisms={NTLMSSP: partial(NTLMInitiator, account)},
-            authType=table.authType,
-            authLevel=table.level,
-        )
+        return partial(NTLMInitiator, account)
 
-    def takeOver(self, initiators: Initiators) -> None:
-        """Let logons from now on use this password."""
-        self._initiators = initiators
+    def _kerberos(self) -> Callable[[int, str], IMechanism]:
+        from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
+
+        table = self._table
+        if table.keytab is not None:
+            # Kerberos reads it at each logon; that others cannot, is looked at here.
+            readPrivateOctets(
+                table.keytab, "keytab", _LARGEST_KEYTAB, "the domain's administrator makes one"
+            )
+        name, _, realm = table.user.rpartition("@")
+        account = KerberosAccount(
+            principal=f"{name}@{realm.upper()}",
+            keytab="" if table.keytab is None else str(table.keytab),
+            ccache=table.ccache,
+        )
+        return partial(KerberosInitiator, account, self._threads.call)

@@ -20,9 +20,11 @@ from tapiproxy import defaults, verify
 from tapiproxy.configkeys import ConfigurationError, Key, Limit, Place, checked, given
 from tapiproxy.dcerpc.authnames import LEVELS, MECHANISMS
 from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_GSS_KERBEROS,
     RPC_C_AUTHN_GSS_NEGOTIATE,
     RPC_C_AUTHN_LEVEL_NONE,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    RPC_C_AUTHN_WINNT,
 )
 
 __all__ = [
@@ -86,14 +88,18 @@ class CallbackTable:
     ``[callback]``.
 
     :param user: the account that logs on to clients, as it was written.
-    :param passwordFile: its password or NT hash.
-    :param authType: RPC_C_AUTHN_GSS_NEGOTIATE or RPC_C_AUTHN_WINNT.
+    :param passwordFile: its password or NT hash, for NTLM; None to do without.
+    :param keytab: its keys, for Kerberos; None to do without.
+    :param ccache: in place of that its tickets, which others keep fresh; empty for none.
+    :param authType: RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT or RPC_C_AUTHN_GSS_KERBEROS.
     :param level: RPC_C_AUTHN_LEVEL_CONNECT to PKT_PRIVACY.
     :param required: refuse clients that do not take the logon.
     """
 
     user: str
-    passwordFile: Path
+    passwordFile: Path | None = None
+    keytab: Path | None = None
+    ccache: str = ""
     authType: int = RPC_C_AUTHN_GSS_NEGOTIATE
     level: int = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
     required: bool = True
@@ -320,12 +326,24 @@ def _callback(place: Place, table: Mapping[str, Any] | None) -> CallbackTable | 
     if table is None:
         return None
     values = checked(place, table, _CALLBACK)
-    for name, words in (("user", kinds.ACCOUNT_WORDS), ("password_file", _PASSWORD_FILE_WORDS)):
-        if values[name] is None:
-            raise place.refuse(f"{name} is missing; it should be {words}")
+    user, password, keytab = values["user"], values["password_file"], values["keytab"]
+    ccache = values["ccache"]
+    if user is None:
+        raise place.refuse(f"user is missing; it should be {kinds.ACCOUNT_WORDS}")
+    if not any(values[name] for name in _CREDENTIALS[values["mechanism"]]):
+        needed = " or ".join(_CREDENTIALS[values["mechanism"]])
+        raise place.refuse(f"{needed} is missing: how the account is to log on")
+    if keytab and ccache:
+        raise place.below("ccache").refuse("ccache beside keytab: one of them is enough", 1)
+    if (keytab or ccache) and not re.fullmatch(r"[^\\@]+@[^\\@]+", user):
+        raise place.below("user").refuse(
+            f"user = {kinds.shown(user)}; with a keytab or ccache it should be 'user@REALM'", 1
+        )
     return CallbackTable(
-        user=values["user"],
-        passwordFile=Path(values["password_file"]).absolute(),
+        user=user,
+        passwordFile=Path(password).absolute() if password else None,
+        keytab=Path(keytab).absolute() if keytab else None,
+        ccache=ccache or "",
         authType=values["mechanism"],
         level=values["level"],
         required=values["required"],
@@ -450,7 +468,12 @@ _ENDPOINT_WORDS = f'a Twisted endpoint string, such as "{defaults.LISTEN}"'
 _SERVICE = re.compile(r"[^/@\s]+/[^/@\s]+@[^/@\s]+")
 _SERVICE_WORDS = "a service with its realm, such as host/server.dom.example@DOM.EXAMPLE"
 
-_PASSWORD_FILE_WORDS = "a path: a file of mode 0600 with the password (`tapiproxy passwd`)"
+#: What an account of [callback] can log on with, by provider.
+_CREDENTIALS = {
+    RPC_C_AUTHN_GSS_NEGOTIATE: ("password_file", "keytab", "ccache"),
+    RPC_C_AUTHN_WINNT: ("password_file",),
+    RPC_C_AUTHN_GSS_KERBEROS: ("keytab", "ccache"),
+}
 
 #: Who says who a client is: RPC alone, or the pipe too.
 _IDENTITIES = ("rpc", "pipe")
@@ -503,7 +526,14 @@ _AUTHENTICATION = (
 
 _CALLBACK = (
     Key("user", kinds.account, kinds.ACCOUNT_WORDS, None),
-    Key("password_file", kinds.text, _PASSWORD_FILE_WORDS, None),
+    Key(
+        "password_file",
+        kinds.text,
+        "a path: a file of mode 0600 with the password (`tapiproxy passwd`)",
+        None,
+    ),
+    Key("keytab", kinds.text, "a path: a file of mode 0600 with the account's keys", None),
+    Key("ccache", kinds.text, "a credential cache, such as FILE:/run/tapiproxy.ccache", None),
     Key("mechanism", _mechanism, f"one of {', '.join(MECHANISMS)}", RPC_C_AUTHN_GSS_NEGOTIATE),
     Key(
         "level",

@@ -357,7 +357,8 @@ class TelephonyService(Service):
                 self._log.info("users file {path} re-read", path=accounts.path)
             if callbackLogon is not None and initiators is not None:
                 callbackLogon.takeOver(initiators)
-                self._log.info("password file {path} re-read", path=callbackLogon.path)
+                for path in callbackLogon.files:
+                    self._log.info("{path} of [callback] re-read", path=path)
 
         return takeOver
 

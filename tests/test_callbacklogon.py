@@ -11,6 +11,7 @@ from tapiproxy.callbacklogon import CallbackLogon
 from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc.interface import AuthenticationFailed
+from tapiproxy.dcerpc.kdcthreads import KDCThreads
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor
 from tapiproxy.nthash import ntHash
 from tests.dcerpc.ntlmpeers import Accounts, server, service, shake
@@ -19,6 +20,9 @@ from tests.folders import makeFolder
 from tests.reactors import ServiceReactor
 
 MACHINE = bytes(range(32))
+
+#: Nobody here waits for a KDC.
+THREADS = KDCThreads(None)
 
 
 class CallbackCase(SynchronousTestCase):
@@ -38,7 +42,7 @@ class LogonTests(CallbackCase):
         table = config.CallbackTable(
             user=user, passwordFile=self.password, authType=authType, level=level
         )
-        client = CallbackLogon(table, MACHINE).newContext("192.0.2.7")
+        client = CallbackLogon(table, MACHINE, THREADS).newContext("192.0.2.7", "PC")
         self.assertEqual((client.authType, client.authLevel), (authType, level))
         accounts = Accounts()
         with self.assertRaises(AuthenticationFailed):
@@ -68,15 +72,15 @@ class LogonTests(CallbackCase):
         """What it makes, the acceptors of its own process refuse unasked."""
         self.password.write_text(GOLDEN.password)
         table = config.CallbackTable(user="DOM\\alice", passwordFile=self.password, authType=10)
-        logon = CallbackLogon(table, MACHINE)
+        logon = CallbackLogon(table, MACHINE, THREADS)
         for machineID in (bytes(32), b""):
             acceptor = NTLMAcceptor(attrs.evolve(server(), machineID=machineID), Accounts(), 6)
-            shake(logon.newContext("192.0.2.7"), acceptor)
+            shake(logon.newContext("192.0.2.7", "PC"), acceptor)
             self.assertEqual(acceptor.principal, "DOM\\alice")
         accounts = Accounts()
         acceptor = NTLMAcceptor(attrs.evolve(server(), machineID=MACHINE), accounts, 6)
         with self.assertRaises(AuthenticationFailed):
-            shake(logon.newContext("192.0.2.7"), acceptor)
+            shake(logon.newContext("192.0.2.7", "PC"), acceptor)
         self.assertEqual(accounts.asked, [])
 
 
@@ -103,7 +107,7 @@ class AssemblyTests(CallbackCase):
         both = self.text(f"[authentication]\nusers_file = '{users}'\n")
         parts, other = self.assemble(both), self.assemble(both)
         for factory, accepted in ((parts.factories[0], False), (other.factories[0], True)):
-            client = parts.callbackLogon.newContext("192.0.2.7")
+            client = parts.callbackLogon.newContext("192.0.2.7", "PC")
             acceptor = factory.endpoint.authentication.newContext(9, 6, "peer")
             if accepted:
                 shake(client, acceptor)
@@ -119,15 +123,37 @@ class AssemblyTests(CallbackCase):
         self.assertIn("site.toml: [callback] the password file", str(error))
         self.assertIn("chmod 0600", str(error))
 
-    def test_extra(self):
-        """Without the extra the start stops with the line to type."""
+    def test_keytab(self):
+        """A keytab that others can read stops the start, as does one that is not there."""
+        keytab = self.folder / "keytab"
+        text = f"[callback]\nuser = 'tapi@DOM.TEST'\nkeytab = '{keytab}'\n"
+        error = self.assertRaises(ConfigurationError, self.assemble, text)
+        self.assertIn("site.toml: [callback] the keytab", str(error))
+        keytab.write_bytes(b"\5\2")
+        keytab.chmod(0o644)
+        error = self.assertRaises(ConfigurationError, self.assemble, text)
+        self.assertIn("chmod 0600", str(error))
+        keytab.chmod(0o600)
+        parts = self.assemble(text)
+        self.assertEqual(parts.callbackLogon.files, (keytab,))
+
+    def test_extras(self):
+        """Without an extra the start stops with the line to type."""
+        kerberos = "[callback]\nuser = 'a@B'\nccache = 'FILE:/c'\n"
+        for missing, extra, text in (
+            ("cryptography", "auth", self.text()),
+            ("gssapi, which is built with Debian's libkrb5-dev and gcc", "kerberos", kerberos),
+        ):
+            self.checkExtra(missing, extra, text)
+
+    def checkExtra(self, missing, extra, text):
         program = (
             "import sys\n"
-            "sys.modules['cryptography'] = None\n"
+            f"sys.modules[{missing.partition(',')[0]!r}] = None\n"
             "from tapiproxy import assembly, config, configkeys\n"
-            f"configuration = config.parse({self.text()!r}, 'site.toml', {{}})\n"
+            f"configuration = config.parse({text!r}, 'site.toml', {{}})\n"
             "try:\n"
-            "    assembly._callbackLogon(configuration, b'')\n"
+            "    assembly._callbackLogon(configuration, b'', None)\n"
             "except configkeys.ConfigurationError as error:\n"
             "    print(error)\n"
         )
@@ -140,5 +166,5 @@ class AssemblyTests(CallbackCase):
         )
         self.assertEqual(
             done.stdout,
-            "site.toml: [callback] needs cryptography: pip install 'tapiproxy[auth]'\n",
+            f"site.toml: [callback] needs {missing}: pip install 'tapiproxy[{extra}]'\n",
         )

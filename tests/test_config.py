@@ -354,6 +354,11 @@ class AuthenticationTests(SynchronousTestCase):
             text + 'mechanism = "ntlm"\nlevel = "integrity"\nrequired = false\n'
         ).callback
         self.assertEqual((table.authType, table.level, table.required), (10, 5, False))
+        table = self.parse(
+            "[callback]\nuser = 'tapi@DOM'\nkeytab = '/etc/keytab'\nmechanism = 'kerberos'\n"
+        ).callback
+        self.assertEqual(table.keytab, Path("/etc/keytab"))
+        self.assertEqual((table.authType, table.passwordFile, table.ccache), (16, None, ""))
         self.assertIsNone(self.parse("").callback)
 
     def test_accounts(self):
@@ -420,14 +425,30 @@ class AuthenticationTests(SynchronousTestCase):
             ("[callback]\n", "line 1: [callback] user is missing; it should be an account"),
             (
                 "[callback]\nuser = 'a'\n",
-                "[callback] password_file is missing; it should be a path",
+                "line 1: [callback] password_file or keytab or ccache is missing: how the account",
+            ),
+            (
+                "[callback]\nuser = 'a@B'\nkeytab = 'k'\nmechanism = 'ntlm'\n",
+                "[callback] password_file is missing",
+            ),
+            (
+                "[callback]\nuser = 'a@B'\npassword_file = 'p'\nmechanism = 'kerberos'\n",
+                "[callback] keytab or ccache is missing",
+            ),
+            (
+                "[callback]\nuser = 'A\\b'\nkeytab = 'k'\n",
+                "with a keytab or ccache it should be 'user@REALM'",
+            ),
+            (
+                "[callback]\nuser = 'a@B'\nkeytab = 'k'\nccache = 'c'\n",
+                "line 4: [callback] ccache beside keytab",
             ),
             (
                 "[callback]\nuser = 'a:b'\n",
                 'line 2: [callback] user = "a:b"; it should be an account',
             ),
             ("[callback]\nlevel = 'none'\n", 'level = "none"; it should be one of connect, packet'),
-            ("[callback]\nmechanism = 'basic'\n", "it should be one of negotiate, ntlm"),
+            ("[callback]\nmechanism = 'basic'\n", "it should be one of negotiate, ntlm, kerberos"),
             ("administrators = ['a\\b\\c']", "it should be a list of accounts, each 'DOMAIN"),
             ("[lines.a]\naddresses = ['1']\nusers = ['']", "it should be a list of accounts"),
         ):

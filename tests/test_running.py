@@ -534,7 +534,7 @@ class ReloadTests(RunningCase):
         password.write_text("second")
         self.assertTrue(self.logsOnWith("first"))
         self.hangup(site)
-        self.assertLogged(f"password file {password} re-read")
+        self.assertLogged(f"{password} of [callback] re-read")
         self.assertTrue(self.logsOnWith("second"))
         password.write_text("third")
         password.chmod(0o644)
@@ -545,7 +545,7 @@ class ReloadTests(RunningCase):
     def logsOnWith(self, password):
         """Whether the next call-back proves that it knows a password."""
         accounts = Accounts()
-        client = self.service.parts.callbackLogon.newContext("192.0.2.1")
+        client = self.service.parts.callbackLogon.newContext("192.0.2.1", "PC")
         with self.assertRaises(AuthenticationFailed):
             shake(client, spnegoAcceptor(6, accounts=accounts))
         [logon] = accounts.asked

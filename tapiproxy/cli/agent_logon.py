@@ -18,9 +18,13 @@ from tapiproxy.accountnames import UnacceptableName, accountName
 from tapiproxy.cli.main import CommandError
 from tapiproxy.config import AuthenticationTable
 from tapiproxy.dcerpc.authnames import LEVELS, MECHANISMS
+from tapiproxy.dcerpc.initiators import Initiators
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_NONE
+from tapiproxy.dcerpc.kdcthreads import KDCThreads
+from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.ntlmmessages import MACHINE_ID_SIZE
 from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
+from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.listenerauthentication import services
 from tapiproxy.nthash import LONGEST_PASSWORD, ntHash
@@ -48,7 +52,10 @@ def addOptions(parser: argparse.ArgumentParser) -> None:
     """Add what all commands share."""
     group = parser.add_argument_group("logging on")
     group.add_argument(
-        "--user", metavar="[DOMAIN\\]USER", help="log on to the server with this account"
+        "--user",
+        metavar="[DOMAIN\\]USER",
+        help="log on to the server with this account; with Kerberos USER@REALM, and without it "
+        "whose tickets there are",
     )
     group.add_argument(
         "--password-file",
@@ -57,7 +64,10 @@ def addOptions(parser: argparse.ArgumentParser) -> None:
         "writes; - for the input; else a prompt",
     )
     group.add_argument(
-        "--mechanism", choices=MECHANISMS, help="how to log on (%(choices)s; negotiate)"
+        "--mechanism",
+        choices=MECHANISMS,
+        help="how to log on (%(choices)s; negotiate); kerberos, and negotiate without --user, use "
+        "the tickets that kinit has got",
     )
     levels = [name for name, level in LEVELS.items() if level > RPC_C_AUTHN_LEVEL_NONE]
     group.add_argument(
@@ -80,53 +90,86 @@ def logonOf(
     :param reactor: for deadlines of the server's logon.
     :raises CommandError: something is missing or wrong, in words.
     """
-    if options.user is None:
-        for name in ("password_file", "mechanism"):
-            if getattr(options, name) is not None:
-                raise CommandError(f"--{name.replace('_', '-')} says how to log on: give --user")
-        if options.level is not None and options.server_users is None:
-            raise CommandError("--level says how to log on: give --user")
-    if options.user is None and options.server_users is None:
+    _check(options)
+    if options.user is None and options.mechanism is None and options.server_users is None:
         return Logon()
     # By which a logon of ours is known that a server hands back to our own endpoint.
     machineID = os.urandom(MACHINE_ID_SIZE)
     level = LEVELS[options.level or "privacy"]
     try:
         return Logon(
-            newContext=_initiators(options, level, machineID, stdin, ask),
+            newContext=_initiators(options, level, machineID, reactor, stdin, ask),
             servers=_servers(options, level, machineID, reactor),
         )
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        option = "--server-users" if options.user is None else "--user"
-        raise CommandError(f"{option} needs {missing}: pip install 'tapiproxy[auth]'") from None
+        option, extra = "--user", "auth"
+        if missing == "gssapi":
+            option, extra = f"--mechanism {options.mechanism}", "kerberos"
+        elif options.user is None:
+            option = "--server-users"
+        raise CommandError(f"{option} needs {missing}: pip install 'tapiproxy[{extra}]'") from None
+
+
+def _check(options: argparse.Namespace) -> None:
+    byTickets = _byTickets(options)
+    if options.password_file is not None and byTickets:
+        raise CommandError("--password-file is of no use: Kerberos has the tickets of kinit")
+    if options.user is None and not byTickets:
+        for name in ("password_file", "mechanism"):
+            if getattr(options, name) is not None:
+                raise CommandError(f"--{name.replace('_', '-')} says how to log on: give --user")
+        if options.level is not None and options.server_users is None:
+            raise CommandError("--level says how to log on: give --user")
+
+
+def _byTickets(options: argparse.Namespace) -> bool:
+    return options.mechanism == "kerberos" or (
+        options.mechanism == "negotiate" and options.user is None
+    )
 
 
 def _initiators(
     options: argparse.Namespace,
     level: int,
     machineID: bytes,
+    reactor: Any,
     stdin: TextIO,
     ask: Callable[[str], str],
 ) -> Callable[[str], ISecurityContext] | None:
-    if options.user is None:
-        return None
-    # The extra: whoever does not log on needs none.
-    from tapiproxy.dcerpc.initiators import Initiators
-    from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
-    from tapiproxy.dcerpc.spnegotokens import NTLMSSP
+    mechanisms: dict[bytes, Callable[[int, str], IMechanism]] = {}
+    # The extras: whoever does not log on needs none.
+    if _byTickets(options):
+        from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
 
-    account = NTLMAccount.written(
-        options.user,
-        _ntHash(options, stdin, ask),
-        workstation=platform.node().partition(".")[0].upper(),
-        machineID=machineID,
-    )
+        tickets = KerberosAccount(principal=_principal(options.user))
+        mechanisms[KERBEROS] = partial(KerberosInitiator, tickets, KDCThreads(reactor).call)
+    elif options.user is not None:
+        from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
+
+        account = NTLMAccount.written(
+            options.user,
+            _ntHash(options, stdin, ask),
+            workstation=platform.node().partition(".")[0].upper(),
+            machineID=machineID,
+        )
+        mechanisms[NTLMSSP] = partial(NTLMInitiator, account)
+    else:
+        return None
     return Initiators(
-        mechanisms={NTLMSSP: partial(NTLMInitiator, account)},
+        mechanisms=mechanisms,
         authType=MECHANISMS[options.mechanism or "negotiate"],
         authLevel=level,
     ).newContext
+
+
+def _principal(user: str | None) -> str:
+    if user is None:
+        return ""
+    name, at, realm = user.rpartition("@")
+    if not (name and realm) or "\\" in user:
+        raise CommandError(f"--user {user!r} should be USER@REALM for Kerberos, or left out")
+    return f"{name}{at}{realm.upper()}"
 
 
 def _servers(

@@ -32,7 +32,11 @@ LEVELS = {
 }
 """The levels that a client can have."""
 
-MECHANISMS = {"negotiate": RPC_C_AUTHN_GSS_NEGOTIATE, "ntlm": RPC_C_AUTHN_WINNT}
+MECHANISMS = {
+    "negotiate": RPC_C_AUTHN_GSS_NEGOTIATE,
+    "ntlm": RPC_C_AUTHN_WINNT,
+    "kerberos": RPC_C_AUTHN_GSS_KERBEROS,
+}
 """The ways in which this side can log on."""
 
 _LEVEL_NAMES = {level: name for name, level in LEVELS.items()}

@@ -6,6 +6,7 @@ The counterpart of :mod:`tapiproxy.dcerpc.authentication`.  [MS-RPCE] 2.2.1.1.7,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -16,6 +17,10 @@ from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_LE
 from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
+from tapiproxy.dcerpc.spnegotokens import KERBEROS
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
+"""A computer's name: nothing that would make another principal of ``host/NAME``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,17 +38,22 @@ class Initiators:
     authType: int = RPC_C_AUTHN_GSS_NEGOTIATE
     authLevel: int = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 
-    def newContext(self, host: str) -> ISecurityContext:
+    def newContext(self, host: str, name: str = "") -> ISecurityContext:
         """
         Begin a context as its initiator.
 
-        :param host: whom the logon is for, and nobody else: ``host/HOST`` is part of it.
+        :param host: the server's address, or the name that it was asked for by.
+        :param name: what it is called, where that is something else: Kerberos has tickets for
+            names.  Who gives the name chooses for whom the ticket is, and no more: the logon that
+            comes of it is of use to that one alone.
         """
-        target = f"host/{host}"
+
+        def begin(mechType: bytes) -> IMechanism:
+            # NTLM's is for a look only, and the address is what this side knows by itself.
+            named = name if mechType == KERBEROS and _NAME.fullmatch(name) else host
+            return self.mechanisms[mechType](self.authLevel, f"host/{named}")
+
         if self.authType != RPC_C_AUTHN_GSS_NEGOTIATE:
-            return self.mechanisms[BY_ITSELF[self.authType]](self.authLevel, target)
-        choices = [
-            Choice(mechType, partial(make, self.authLevel, target))
-            for mechType, make in self.mechanisms.items()
-        ]
+            return begin(BY_ITSELF[self.authType])
+        choices = [Choice(mechType, partial(begin, mechType)) for mechType in self.mechanisms]
         return SPNEGOInitiator(choices, self.authLevel)

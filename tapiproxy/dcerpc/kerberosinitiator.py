@@ -35,7 +35,8 @@ class KerberosAccount:
 
     :ivar principal: ``tapiproxy@DOM.EXAMPLE``; may be empty where *ccache* has only one.
     :ivar keytab: the path of a keytab with its key, empty to use *ccache*.
-    :ivar ccache: a credential cache as Kerberos names it, such as ``FILE:/run/tapiproxy.ccache``.
+    :ivar ccache: a credential cache as Kerberos names it, such as ``FILE:/run/tapiproxy.ccache``;
+        empty for that of the user.
     """
 
     principal: str
@@ -54,7 +55,7 @@ class KerberosAccount:
         :raises GSSError: there is none to be had.
         """
         name = _principal(self.principal) if self.principal else None
-        store: dict[bytes | str, bytes | str] = {"ccache": self.ccache}
+        store: dict[bytes | str, bytes | str] = {"ccache": self.ccache} if self.ccache else {}
         if self.keytab:
             keytab = f"FILE:{self.keytab}"
             # Asked for its own sake: without its key the library says that there are no tickets.

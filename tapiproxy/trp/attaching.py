@@ -198,7 +198,7 @@ class Attaching:
             connect(
                 self._connector,
                 host,
-                machine.ports,
+                machine,
                 self._clock,
                 settings,
                 self._otherwise,

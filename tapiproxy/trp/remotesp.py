@@ -96,24 +96,26 @@ class CallbackConnection(Protocol):
         """End the connection."""
 
 
-#: Connects and binds to remotesp: (host, port, seconds) -> connection.
-Connector = Callable[[str, int, float], Awaitable[CallbackConnection]]
+#: Connects and binds to remotesp: (host, port, seconds, the client's name) -> connection.
+Connector = Callable[[str, int, float, str], Awaitable[CallbackConnection]]
 
 
 def tcpConnector(
-    reactor: client.Reactor, newContext: Callable[[str], ISecurityContext] | None = None
+    reactor: client.Reactor, newContext: Callable[[str, str], ISecurityContext] | None = None
 ) -> Connector:
     """
     Make what connects to clients by TCP.
 
     :param reactor: connections and time.
-    :param newContext: gives the initiator of a logon to a client, by its address; None to come as
-        nobody.
+    :param newContext: gives the initiator of a logon to a client, by its address and what it calls
+        itself; None to come as nobody.
     """
     remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
 
-    def connector(host: str, port: int, seconds: float) -> Deferred[client.ClientConnection]:
-        security = None if newContext is None else newContext(host)
+    def connector(
+        host: str, port: int, seconds: float, name: str
+    ) -> Deferred[client.ClientConnection]:
+        security = None if newContext is None else newContext(host, name)
         return client.connect(reactor, host, port, remotesp, seconds, security=security)
 
     return connector
@@ -252,7 +254,7 @@ class Callback:
 async def connect(
     connector: Connector,
     host: str,
-    ports: tuple[int, ...],
+    machine: Machine,
     clock: IReactorTime,
     settings: Settings,
     otherwise: Connector | None = None,
@@ -262,6 +264,7 @@ async def connect(
     Connect to the first endpoint that answers, bind, and call RemoteSPAttach.  [MS-TRP] 3.3.4.1
 
     :param host: the address that the client's call came from.
+    :param machine: its endpoints, and what it calls itself.
     :param otherwise: connects to clients that do not take the logon of *connector*.
     :param tellRefused: called with the reason before that is tried.
     :raises LogonRefused: the client does not take the logon, or the lack of one.
@@ -269,15 +272,21 @@ async def connect(
     """
     deadline = clock.seconds() + settings.callbackConnect
     failure: Exception = TimeoutError("no time left")
-    for port in ports:
+
+    async def attach(connector: Connector, port: int) -> Callback:
+        return await _attach(
+            lambda seconds: connector(host, port, seconds, machine.name), deadline, clock, settings
+        )
+
+    for port in machine.ports:
         try:
             try:
-                return await _attach(connector, host, port, deadline, clock, settings)
+                return await attach(connector, port)
             except LogonRefused as error:
                 if otherwise is None:
                     raise
                 tellRefused(error)
-            return await _attach(otherwise, host, port, deadline, clock, settings)
+            return await attach(otherwise, port)
         except CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 -- however it fails, the next one may do
@@ -286,9 +295,7 @@ async def connect(
 
 
 async def _attach(
-    connector: Connector,
-    host: str,
-    port: int,
+    connecting: Callable[[float], Awaitable[CallbackConnection]],
     deadline: float,
     clock: IReactorTime,
     settings: Settings,
@@ -306,9 +313,9 @@ async def _attach(
         return seconds
 
     try:
-        connection = await connector(host, port, left())
+        connection = await connecting(left())
     except (client.LogonFailed, ConnectionClosed) as error:
-        raise LogonRefused(str(error)) from None
+        raise LogonRefused(str(error).rstrip(".")) from None
     try:
         answer = await connection.call(idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), left())
         reply = idl.decodeRemoteSPAttachReply(
@@ -321,6 +328,6 @@ async def _attach(
         if isinstance(error, ConnectionClosed) or (
             isinstance(error, Fault) and error.status in _NOT_YOU
         ):
-            raise LogonRefused(f"RemoteSPAttach failed: {error}") from None
+            raise LogonRefused(f"RemoteSPAttach failed: {error}".rstrip(".")) from None
         raise
     return Callback(connection, reply.phContext, clock, settings)

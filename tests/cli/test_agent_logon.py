@@ -138,6 +138,9 @@ class Options(Case):
             (("--mechanism", "ntlm"), "--mechanism says how to log on: give --user"),
             (("--password-file", "x"), "--password-file says how to log on: give --user"),
             (("--level", "privacy"), "--level says how to log on: give --user"),
+            (("--mechanism", "kerberos", "--password-file", "x"), "--password-file is of no use"),
+            (("--mechanism", "negotiate", "--password-file", "x"), "--password-file is of no use"),
+            (("--mechanism", "kerberos", *user), "'alice' should be USER@REALM for Kerberos"),
             (user, "--user needs a password: give --password-file FILE, or - for the input"),
             ((*user, "--password-file", "-"), "no password: a password has 1 to 256 characters"),
             ((*user, "--password-file", "/no/file"), "--password-file: the password file /no/file"),
@@ -153,11 +156,21 @@ class Options(Case):
 
         self.assertIn("no password was entered", self.refused(*user, stdin=Terminal(), ask=leave))
 
+    def test_tickets(self) -> None:
+        """With Kerberos, and to negotiate without an account, there is no password to ask for."""
+        for typed, authType in (
+            (("--mechanism", "kerberos"), 16),
+            (("--mechanism", "kerberos", "--user", "alice@dom.example"), 16),
+            (("--mechanism", "negotiate"), 9),
+        ):
+            context = self.logon(*typed).newContext("acd.example")
+            self.assertEqual((context.authType, context.authLevel), (authType, 6))
+
     def test_extra(self) -> None:
         """Without the extra the agent is there, and a logon is refused with the line to type."""
         program = (
             "import sys\n"
-            "sys.modules['cryptography'] = None\n"
+            "sys.modules['cryptography'] = sys.modules['gssapi'] = None\n"
             "from tapiproxy.cli.main import main\n"
             "sys.exit(main(sys.argv[1:]))\n"
         )
@@ -173,6 +186,11 @@ class Options(Case):
                 ("--server-users", str(self.users("a")), "lines"),
                 1,
                 "--server-users needs cryptography: pip install 'tapiproxy[auth]'",
+            ),
+            (
+                ("--mechanism", "kerberos", "lines"),
+                1,
+                "--mechanism kerberos needs gssapi: pip install 'tapiproxy[kerberos]'",
             ),
         ):
             done = subprocess.run(

@@ -204,14 +204,16 @@ class RealServer:
     :param authentication: who may come in; None for everybody.
     :param newContext: gives the initiators of its call-backs; None to call back as nobody.
     :param required: refuse clients that do not take that.
+    :param port: where it listens.
     """
 
     def __init__(
         self,
         network: MemoryNetwork,
         authentication: IAuthenticationService | None = None,
-        newContext: Callable[[str], ISecurityContext] | None = None,
+        newContext: Callable[[str, str], ISecurityContext] | None = None,
         required: bool = True,
+        port: int = PORT,
     ) -> None:
         broker = Broker()
         only = staticLine("Line 1", ("1000",))
@@ -228,7 +230,7 @@ class RealServer:
             otherwise=None if required else tcpConnector(clock),
         )
         self.factory = ServerFactory(clock, [self.telephony.interface], authentication)
-        network.listenTCP(PORT, self.factory, interface=HOST)
+        network.listenTCP(port, self.factory, interface=HOST)
 
 
 class Application:

@@ -29,7 +29,7 @@ from tests.dcerpc.pdus import split
 
 MAKERS = (spnegoInitiator, ntlmInitiator)
 
-NewContext = Callable[[str], ISecurityContext]
+NewContext = Callable[..., ISecurityContext]
 
 
 class Known(Accounts):
@@ -54,7 +54,7 @@ def service(minimum: int = 6) -> IAuthenticationService:
 def logon(make: Any = spnegoInitiator, level: int = 6, password: bool = True) -> NewContext:
     """Alice's logons, with a wrong password if wanted."""
     who = account() if password else account(ntHash=bytes(16))
-    return lambda host: make(level, who)
+    return lambda host, name="": make(level, who)
 
 
 class Site(TestCase):

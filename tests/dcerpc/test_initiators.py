@@ -7,6 +7,7 @@ from zope.interface.verify import verifyObject
 
 from tapiproxy.dcerpc.initiators import Initiators
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT
+from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.ntlminitiator import NTLMInitiator
 from tapiproxy.dcerpc.ntlmmessages import (
     AuthenticateMessage,
@@ -15,7 +16,7 @@ from tapiproxy.dcerpc.ntlmmessages import (
 )
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP, decodeInit
-from tests.dcerpc.ntlmpeers import LEVELS, account, legOf, service, shake
+from tests.dcerpc.ntlmpeers import LEVELS, account, legOf, ntlmInitiator, service, shake
 
 MECHANISMS = {NTLMSSP: partial(NTLMInitiator, account())}
 
@@ -50,6 +51,29 @@ class Made(TestCase):
         client = Initiators(mechanisms=mechanisms).newContext("192.0.2.7")
         shake(client, service().newContext(9, 6, "peer"))
         self.assertTrue(client.complete)
+
+    def test_name(self) -> None:
+        """Kerberos asks for the name, unless it is none; NTLM means the address."""
+        targets: list[tuple[str, str]] = []
+
+        def make(mechanism: str, level: int, target: str) -> IMechanism:
+            targets.append((mechanism, target))
+            return ntlmInitiator(level)
+
+        both = Initiators(
+            mechanisms={KERBEROS: partial(make, "kerberos"), NTLMSSP: partial(make, "ntlm")}
+        )
+        for name, expected in (
+            ("PC-7", "host/PC-7"),
+            ("pc7.dom.example", "host/pc7.dom.example"),
+            *(
+                (wrong, "host/192.0.2.7")
+                for wrong in ("", "x@EVIL", "a/b", ".", "\u00e4", "x" * 256)
+            ),
+        ):
+            targets.clear()
+            shake(both.newContext("192.0.2.7", name), service().newContext(9, 6, "peer"))
+            self.assertEqual(targets, [("kerberos", expected), ("ntlm", "host/192.0.2.7")])
 
     def test_target(self) -> None:
         """A logon names, signed, whom it is for."""

@@ -149,7 +149,7 @@ def test_passwdMakesTheFile(site):
     renewed = site.accounts("renewed", **{ACCOUNT: "a new one"})
     assert site.agent("lines", servers=renewed)[0] == 1
     server.signal(signal.SIGHUP)
-    server.waitForLog(f"password file {site.password} re-read")
+    server.waitForLog(f"{site.password} of [callback] re-read")
     assert site.agent("lines", servers=renewed)[0] == 0
 
 

@@ -503,7 +503,7 @@ def makeHarness(
     endpoints: list[Any] = []
     connects: list[tuple[str, int]] = []
 
-    def connector(host: str, port: int, seconds: float) -> Deferred[Any]:
+    def connector(host: str, port: int, seconds: float, name: str) -> Deferred[Any]:
         connects.append((host, port))
         if not endpoints:
             return fail(ConnectionRefusedError())

@@ -62,7 +62,7 @@ class Connecting(TestCase):
     def test_address(self) -> None:
         """It connects where it is told, and gives up in time."""
         reactor = MemoryReactorClock()
-        connecting = tcpConnector(reactor)("192.0.2.1", 4711, 3.0)
+        connecting = tcpConnector(reactor)("192.0.2.1", 4711, 3.0, "PC")
         self.assertEqual(reactor.tcpClients[0][:2], ("192.0.2.1", 4711))
         reactor.advance(3)
         self.failureResultOf(connecting, TimeoutError)
@@ -87,9 +87,9 @@ class Attaching(TestCase):
         :param second: the same without it; None where that is not allowed.
         """
 
-        def connector(name: str, outcomes: list[Any]) -> Any:
-            def connect(host: str, port: int, seconds: float) -> "Deferred[Any]":
-                self.asked.append((name, port, seconds))
+        def connector(kind: str, outcomes: list[Any]) -> Any:
+            def connect(host: str, port: int, seconds: float, name: str) -> "Deferred[Any]":
+                self.asked.append((kind, port, seconds))
                 outcome = outcomes.pop(0)
                 if isinstance(outcome, Deferred):
                     return outcome
@@ -101,7 +101,7 @@ class Attaching(TestCase):
             connect(
                 connector("logon", first),
                 "192.0.2.1",
-                ports,
+                Machine("PC", ports),
                 self.clock,
                 Settings(callbackConnect=3.0),
                 None if second is None else connector("none", second),
@@ -135,11 +135,11 @@ class Attaching(TestCase):
         closed = ConnectionDone("closed")
         for refusal, said in (
             (LogonFailed("no verifier"), "no verifier"),
-            (closed, str(closed)),
+            (closed, "Connection was closed cleanly: closed"),
             (self.answering(Fault(ERROR_ACCESS_DENIED)), "fault 0x00000005"),
             (self.answering(Fault(RPC_S_SEC_PKG_ERROR)), "fault 0x00000721"),
             (self.answering(Fault(nca_s_proto_error)), "fault 0x1C01000B"),
-            (self.answering(closed), str(closed)),
+            (self.answering(closed), "Connection was closed cleanly: closed"),
         ):
             self.asked.clear()
             self.told.clear()
