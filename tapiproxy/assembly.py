@@ -151,13 +151,13 @@ def assemble(
     # Half of the time, so that a KDC that is down leaves some for NTLM.
     threads = KDCThreads(reactor, settings.callbackConnect / 2)
     callbackLogon = _callbackLogon(configuration, machineID, threads)
-    connector, otherwise = _connectors(configuration, callbackLogon, reactor)
+    statistics = Statistics()
+    connector, otherwise = _connectors(configuration, callbackLogon, statistics, reactor)
     telephony = TelephonyServer(
         reactor, StaticLines(configured), broker, connector, settings, otherwise
     )
     limits = Limits(**_chosen(configuration.limits, Limits))
     authentication = _services(configuration, accounts, winbind, domainGroups, machineID, reactor)
-    statistics = Statistics()
     principals = PipePrincipals([] if accounts is None else [accounts], reactor)
 
     def factory(level: int, pipe: PipeListener | None, pipeIdentity: bool) -> ServerFactory:
@@ -269,13 +269,16 @@ def _callbackLogon(
 
 
 def _connectors(
-    configuration: Configuration, callbackLogon: CallbackLogon | None, reactor: Any
+    configuration: Configuration,
+    callbackLogon: CallbackLogon | None,
+    statistics: Statistics,
+    reactor: Any,
 ) -> tuple[Connector, Connector | None]:
     """What connects to clients, and what does where they do not take that."""
-    without = tcpConnector(reactor)
+    without = tcpConnector(reactor, None, statistics)
     if configuration.callback is None or callbackLogon is None:
         return without, None
-    connector = tcpConnector(reactor, callbackLogon.newContext)
+    connector = tcpConnector(reactor, callbackLogon.newContext, statistics)
     return connector, None if configuration.callback.required else without
 
 

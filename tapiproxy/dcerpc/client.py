@@ -24,6 +24,7 @@ from tapiproxy.dcerpc.clientassociation import (
 from tapiproxy.dcerpc.directsend import DirectSender
 from tapiproxy.dcerpc.interface import Interface, Receiver
 from tapiproxy.dcerpc.keepalive import isTCP, setKeepAlive
+from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.dcerpc.security import ISecurityContext
 
@@ -61,6 +62,7 @@ class ClientConnection(Protocol):
 
     :param strictCallID: as for :class:`ClientAssociation`.
     :param security: an initiator for this connection; None to come as nobody.
+    :param statistics: as for :class:`ClientAssociation`.
     """
 
     _log = Logger()
@@ -73,6 +75,7 @@ class ClientConnection(Protocol):
         *,
         strictCallID: bool = False,
         security: ISecurityContext | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         self._reactor = reactor
         self._onLost: list[Callable[[], object]] = []
@@ -85,6 +88,7 @@ class ClientConnection(Protocol):
             strictCallID=strictCallID,
             security=security,
             flush=self._flush,
+            statistics=statistics,
         )
         self._sender: DirectSender | None = None
 
@@ -231,6 +235,7 @@ def connect(
     *,
     strictCallID: bool = False,
     security: ISecurityContext | None = None,
+    statistics: Statistics | None = None,
 ) -> Deferred[ClientConnection]:
     """
     Connect by TCP, bind and log on.
@@ -240,11 +245,14 @@ def connect(
     :param security: an initiator for this connection; None to come as nobody.  Where its last leg
         is one that has no answer (NTLM's by itself), a logon that the server refuses shows as the
         :class:`tapiproxy.dcerpc.interface.Fault` of the first call.
+    :param statistics: as for :class:`ClientAssociation`.
     :returns: the connection.  It fails with TimeoutError, a twisted.internet.error of connecting,
         or :class:`AssociationFailed`, which is :class:`LogonFailed` where it is about the logon;
         nothing is left open then.
     """
-    connection = ClientConnection(reactor, interface, strictCallID=strictCallID, security=security)
+    connection = ClientConnection(
+        reactor, interface, strictCallID=strictCallID, security=security, statistics=statistics
+    )
     outcome = connection._bound
     assert outcome is not None
     connector = reactor.connectTCP(

@@ -16,6 +16,7 @@ from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.authnames import mechanismName
 from tapiproxy.dcerpc.clientsecurity import ClientSecurity
 from tapiproxy.dcerpc.interface import AuthenticationFailed, Fault, Interface, Receiver
+from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.ndr import NDR, TransferSyntax
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class ClientAssociation:
         content counts, it has to be True.
     :param security: an initiator to prove oneself with and to protect requests by; None to do
         neither.
+    :param statistics: where to count; None to count nothing.
     :param flush: called when there is output after a security provider has thought.
     :ivar littleEndian: the byte order of the last answer.
     :ivar transferSyntax: what the server has chosen, once bound.
@@ -81,6 +83,7 @@ class ClientAssociation:
         strictCallID: bool = True,
         security: ISecurityContext | None = None,
         flush: Callable[[], object] | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         self.littleEndian = True
         self._interface = interface
@@ -91,7 +94,9 @@ class ClientAssociation:
         self.transferSyntax: TransferSyntax = self._syntaxes[0]
         self._state = State.UNBOUND
         self._input = b""
+        # Two items for each PDU, so that they are counted without a look at them.
         self._output: list[bytes] = []
+        self._statistics = statistics
         self._callID = 0
         self._fragment = pdu.MIN_FRAGMENT
         self._current: Receiver | None = None
@@ -111,7 +116,7 @@ class ClientAssociation:
         self._state = State.BINDING
         self._callID += 1
         if self._security is None:
-            self._output.append(self._proposal(pdu.Bind, None))
+            self._output += (self._proposal(pdu.Bind, None), b"")
         else:
             self._step(b"", self._bindProving)
 
@@ -139,6 +144,7 @@ class ClientAssociation:
             self._input = b""
         position = 0
         end = len(data)
+        taken = 0
         while end - position >= pdu.HEADER_SIZE and self._state is not State.ENDED:
             receiver = self._current
             if receiver is not None and end - position >= pdu.REQUEST_HEADER_SIZE:
@@ -157,6 +163,7 @@ class ClientAssociation:
                     self._next()
                     receiver.responded(data, position + pdu.REQUEST_HEADER_SIZE, stop)
                     position = stop
+                    taken += 1
                     continue
             try:
                 header = pdu.readHeader(data, position)
@@ -170,6 +177,9 @@ class ClientAssociation:
                 self.end(AssociationFailed(f"the server broke the protocol: {error}"))
                 return
             position += header.frag_length
+            taken += 1
+        if self._statistics is not None:
+            self._statistics.pktsIn += taken
         if position < end and self._state is not State.ENDED:
             self._input = data[position:]
 
@@ -179,6 +189,8 @@ class ClientAssociation:
         if not output:
             return b""
         self._output = []
+        if self._statistics is not None:
+            self._statistics.pktsOut += len(output) // 2
         return b"".join(output)
 
     def end(self, reason: Exception) -> None:
@@ -204,6 +216,8 @@ class ClientAssociation:
         self._current = receiver
         # C706 12.6.3.1: unique among the calls of the association; no call lasts 2**32 others.
         self._callID = self._callID + 1 & 0xFFFFFFFF or 1
+        if self._statistics is not None:
+            self._statistics.callsOut += 1
         if self._protects and self._security is not None:
             self._output += self._security.request(
                 self._callID, _CONTEXT_ID, opnum, stub, self._fragment
@@ -333,7 +347,7 @@ class ClientAssociation:
         inside = False
 
     def _bindProving(self, token: bytes, security: ClientSecurity) -> None:
-        self._output.append(self._proposal(pdu.Bind, security.verifier(token)))
+        self._output += (self._proposal(pdu.Bind, security.verifier(token)), b"")
 
     def _prove(self, token: bytes, security: ClientSecurity) -> None:
         """Go on proving, with an auth3 where no answer is wanted, or be done."""
@@ -342,7 +356,7 @@ class ClientAssociation:
                 self.end(LogonFailed("no security context: nothing more to say"))
                 return
             self._state = State.PROVING
-            self._output.append(self._proposal(pdu.AlterContext, security.verifier(token)))
+            self._output += (self._proposal(pdu.AlterContext, security.verifier(token)), b"")
             return
         if security.context.needsHeaderSigning and not security.headerSigning:
             self.end(
@@ -354,7 +368,7 @@ class ClientAssociation:
             return
         if token:
             auth3 = pdu.Auth3(call_id=self._callID, auth_verifier=security.verifier(token))
-            self._output.append(auth3.encode())
+            self._output += (auth3.encode(), b"")
         self._established()
 
     def _alterContextResp(self, data: bytes, position: int, header: pdu.Header) -> None:

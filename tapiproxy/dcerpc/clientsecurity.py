@@ -65,7 +65,7 @@ class ClientSecurity:
         self, callID: int, contextID: int, opnum: int, stub: bytes, size: int
     ) -> Iterator[bytes]:
         """
-        The bytes of a request, each fragment signed or sealed.
+        The bytes of a request, each fragment signed or sealed; two items for each.
 
         :param contextID: the presentation context.
         :param size: of a fragment at most.
@@ -86,7 +86,8 @@ class ClientSecurity:
             )
             trailer = _secTrailer(context.authType, context.authLevel, padding, 0, _CONTEXT_ID)
             body, token = context.protect(head, part + bytes(padding), trailer, self.headerSigning)
-            yield from (head, body, trailer, token)
+            yield head + body
+            yield trailer + token
 
     def response(self, data: bytes, position: int, header: pdu.Header) -> tuple[int, int, bytes]:
         """

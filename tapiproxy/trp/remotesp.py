@@ -23,6 +23,7 @@ from tapiproxy.dcerpc.interface import (
     Receiver,
     nca_s_proto_error,
 )
+from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.trp import idl
@@ -101,7 +102,9 @@ Connector = Callable[[str, int, float, str], Awaitable[CallbackConnection]]
 
 
 def tcpConnector(
-    reactor: client.Reactor, newContext: Callable[[str, str], ISecurityContext] | None = None
+    reactor: client.Reactor,
+    newContext: Callable[[str, str], ISecurityContext] | None = None,
+    statistics: Statistics | None = None,
 ) -> Connector:
     """
     Make what connects to clients by TCP.
@@ -109,6 +112,7 @@ def tcpConnector(
     :param reactor: connections and time.
     :param newContext: gives the initiator of a logon to a client, by its address and what it calls
         itself; None to come as nobody.
+    :param statistics: where to count; None to count nothing.
     """
     remotesp = Interface(idl.REMOTESP, idl.REMOTESP_VERSION, {}, idl.TRANSFER_SYNTAXES)
 
@@ -116,7 +120,9 @@ def tcpConnector(
         host: str, port: int, seconds: float, name: str
     ) -> Deferred[client.ClientConnection]:
         security = None if newContext is None else newContext(host, name)
-        return client.connect(reactor, host, port, remotesp, seconds, security=security)
+        return client.connect(
+            reactor, host, port, remotesp, seconds, security=security, statistics=statistics
+        )
 
     return connector
 

@@ -12,6 +12,7 @@ from tapiproxy.dcerpc.clientassociation import (
     LogonFailed,
 )
 from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, Fault
+from tapiproxy.dcerpc.management import Statistics
 from tapiproxy.dcerpc.ndr import NDR, NDR64
 from tapiproxy.dcerpc.ntlminitiator import NTLMInitiator
 from tapiproxy.dcerpc.security import ISecurityContext
@@ -64,6 +65,7 @@ class Both:
         minimum: int = 0,
     ) -> None:
         self.events: list[object] = []
+        self.statistics = Statistics()
         self.server = Conversation(service(accounts, minimum))
         self.client = ClientAssociation(
             attrs.evolve(Calls().interface, transferSyntaxes=(NDR, NDR64)),
@@ -71,6 +73,7 @@ class Both:
             self.events.append,
             security=context,
             flush=lambda: self.events.append("flush"),
+            statistics=self.statistics,
         )
         self.sent: list[int] = []
         self.client.bind()
@@ -126,6 +129,21 @@ class Established(TestCase):
                     self.assertEqual(both.call(stub), stub)
                 self.assertEqual(both.server.principal, "DOM\\alice")
                 self.assertEqual(both.server.authLevel, level)
+
+    def test_counted(self) -> None:
+        """Both sides count the same PDUs and calls, sealed or not."""
+        makers = (lambda level: None, ntlmInitiator, spnegoInitiator)
+        for make in makers:
+            for level in LEVELS:
+                both = Both(make(level))
+                both.pump()
+                for size in (0, 16, 20_000):
+                    both.call(bytes(size))
+                both.call(b"", 99)
+                callsIn, callsOut, pktsIn, pktsOut = both.statistics.vector()
+                self.assertEqual((callsIn, callsOut), (0, 4))
+                self.assertEqual(both.server.endpoint.statistics.vector(), (4, 0, pktsOut, pktsIn))
+                self.assertEqual(pktsOut, len(both.sent))
 
     def test_waitingCalls(self) -> None:
         """A call that is made while the client proves itself goes out sealed, after the legs."""
