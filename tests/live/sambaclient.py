@@ -74,9 +74,12 @@ class SambaClient:
     Its connection that is bound to tapsrv.
 
     :param binding: where tapsrv is, with the level and the provider: ``[PORT,seal,ntlm]``.
+    :param password: None to use Kerberos, and the tickets of the environment.
     """
 
-    def __init__(self, samba: Samba, binding: str, user: str, domain: str, password: str) -> None:
+    def __init__(
+        self, samba: Samba, binding: str, user: str, domain: str, password: str | None
+    ) -> None:
         self._samba = samba
         samba.ask("connect", binding, user, domain, password)
 

@@ -7,8 +7,9 @@ It reads a JSON list from each line of stdin, and answers with one on stdout::
     ["request", OPNUM, STUB]                        ["ok", STUB]
     ["disconnect"]                                  ["ok"]
 
-or ``["refused", STATUS, TEXT]``; stubs are hexadecimal.  Its arguments are options of smb.conf,
-``name=value``.
+or ``["refused", STATUS, TEXT]``; stubs are hexadecimal.  Where the password is null, Kerberos is
+used, with the tickets that KRB5CCNAME names, and user and domain mean nothing.  The arguments are
+options of smb.conf, ``name=value``.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ import sys
 import uuid
 
 from samba import NTSTATUSError, param
-from samba.credentials import DONT_USE_KERBEROS, Credentials
+from samba.credentials import DONT_USE_KERBEROS, MUST_USE_KERBEROS, Credentials
 from samba.dcerpc import mgmt
 
 TAPSRV = uuid.UUID("2F5F6520-CA46-1067-B319-00DD010662DA").bytes_le + b"\1\0\0\0"
@@ -62,13 +63,16 @@ class Client:
         self._lp = lp
         self._connection = None
 
-    def connect(self, binding: str, user: str, domain: str, password: str) -> list[str]:
+    def connect(self, binding: str, user: str, domain: str, password: str | None) -> list[str]:
         credentials = Credentials()
         credentials.guess(self._lp)
-        credentials.set_username(user)
-        credentials.set_domain(domain)
-        credentials.set_password(password)
-        credentials.set_kerberos_state(DONT_USE_KERBEROS)
+        if password is None:
+            credentials.set_kerberos_state(MUST_USE_KERBEROS)
+        else:
+            credentials.set_username(user)
+            credentials.set_domain(domain)
+            credentials.set_password(password)
+            credentials.set_kerberos_state(DONT_USE_KERBEROS)
         self._connection = mgmt.mgmt(binding, self._lp, credentials)
         self._connection.request_timeout = PATIENCE
         return []
