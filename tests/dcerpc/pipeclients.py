@@ -88,6 +88,7 @@ class Client:
     sessionKey: bytes = bytes(16)
     sessionToken: bytes = bytes(16)
     ticket: bytes = b""
+    hasTicketType: bool = True
     times: bytes = bytes(48)
     unixUser: int = 70001
     fullName: str = ""
@@ -121,7 +122,8 @@ class Client:
         out.octets += self.sessionKey
         out.pointers(None)
         out.octets += self.sessionToken
-        out.put("H", 0)
+        if self.hasTicketType:
+            out.put("H", 0)
         # security_token
         out.put("I", len(self.sids), alignment=8)
         out.sids(*self.sids)

@@ -105,6 +105,22 @@ class Levels(TestCase):
                 )
                 self.assertEqual(request.sids, client.sids)
 
+    def test_oldLevel5(self) -> None:
+        """Level 5 of Samba 4.16.0 to 4.16.3 lacks a field: nobody is taken for another by that."""
+        read = 0
+        for name in ("s", "server", "server-7"):
+            for address in ("192.0.2.1", "192.168.200.100"):
+                client = Client(
+                    level=5, serverName=name, serverAddress=address, hasTicketType=False
+                )
+                try:
+                    request = decodeRequest(client.request())
+                except NamedPipeAuthError:
+                    continue
+                read += 1
+                self.assertEqual((request.account, request.sids), ("alice", client.sids))
+        self.assertLess(read, 6)
+
     def test_claims(self) -> None:
         """Claims of a token are refused by name, since what follows them cannot be found."""
         with self.assertRaisesRegex(NamedPipeAuthError, "claims"):

@@ -299,6 +299,7 @@ class IdentityTests(Pipes):
             self.assertIsInstance(answer, pdu.Response)
             self.assertEqual(self.callers.pop(), ("TAPISRV\\alice", level))
             [connection] = self.factory.connections
+            self.assertEqual(connection.mechanism, "SMB")
             self.assertEqual(
                 (connection.principal, connection.authLevel), ("TAPISRV\\alice", level)
             )
