@@ -126,6 +126,14 @@ class OptionsTests(OptionsCase):
             self.assertIn("allow_unauthenticated = true", refused)
             self.parse("--listen", endpoint, config="allow_unauthenticated = true\n")
 
+    def test_pipe(self):
+        """A pipe may be typed as well; whose clients it lets in, the configuration has to say."""
+        endpoint = "np:/run/samba/ncalrpc/np/tapsrv"
+        self.assertIn("is a pipe, and its clients", self.refused("--listen", endpoint))
+        accounts = "[authentication]\nusers_file = 'users'\n"
+        options = self.parse("--listen", endpoint, config=accounts)
+        self.assertEqual(endpoints(options.configuration), [endpoint])
+
     def test_pluginDirectory(self):
         """--plugin-dir adds a folder of handlers; one that is not there is refused."""
         folder = makeFolder(self)
