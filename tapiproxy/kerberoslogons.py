@@ -55,17 +55,19 @@ class TicketChecker:
     _log = Logger()
 
     def requestAvatarId(self, credentials: KerberosTicket) -> "Deferred[Any]":
-        """As `ICredentialsChecker`: a `Member`, with its SIDs."""
+        """As `ICredentialsChecker`: a `Member` with its SIDs, or the name of who has no PAC."""
+        octets = credentials.logon.logonInformation
+        if octets is None:
+            return succeed(credentials.name)
         groups: frozenset[str] = frozenset()
-        if (octets := credentials.logon.logonInformation) is not None:
-            try:
-                groups = decodeLogonInformation(octets).sids
-            except PACError as error:
-                self._log.error(
-                    "the ticket of {name} tells no groups, its PAC is {reason}",
-                    name=credentials.name,
-                    reason=str(error),
-                )
+        try:
+            groups = decodeLogonInformation(octets).sids
+        except PACError as error:
+            self._log.error(
+                "the ticket of {name} tells no groups, its PAC is of no use: {reason}",
+                name=credentials.name,
+                reason=str(error),
+            )
         return succeed(Member(credentials.name, groups))
 
 

@@ -38,7 +38,7 @@ def services(
 
     :param accounts: who may log on with a password, and groups of anybody.
     :param checkers: of others who may log on with a password, asked in turn.
-    :param groups: who else knows groups.
+    :param groups: who knows groups of whoever brings none in his ticket.
     :param machineID: that of this process's own logons, which are not taken.
     :param reactor: for deadlines.
     :raises ModuleNotFoundError: the extra of a mechanism is not installed.
@@ -46,7 +46,7 @@ def services(
     """
     known = [] if accounts is None else [accounts]
     passwords = [*map(AccountsChecker, known), *checkers]
-    portal = Portal(Principals([*known, *groups]), [InTurn(passwords), TicketChecker()])
+    portal = Portal(Principals(known, groups), [InTurn(passwords), TicketChecker()])
     failed = FailedLogons(reactor, limits)
     mechanisms: dict[bytes, Callable[[int, Hashable], IMechanism]] = {}
     # The extras: a server that takes no passwords, or no tickets, needs none for them.

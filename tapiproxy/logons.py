@@ -171,10 +171,12 @@ class Principals:
     Makes principals of accounts that were verified.
 
     :param groups: who knows groups; a principal has those of all of them.
+    :param otherwise: the same, of whom his checker knows none.
     """
 
-    def __init__(self, groups: Iterable[IGroups]) -> None:
+    def __init__(self, groups: Iterable[IGroups], otherwise: Iterable[IGroups] = ()) -> None:
         self._groups = tuple(groups)
+        self._otherwise = tuple(otherwise)
 
     def requestAvatar(
         self, avatarId: object, mind: object, *interfaces: object
@@ -186,15 +188,18 @@ class Principals:
         self, avatarId: object
     ) -> tuple[type[Interface], object, Callable[[], None]]:
         groups: set[str] = set()
+        known = self._groups
         if isinstance(avatarId, Member):
             groups |= avatarId.groups
             avatarId = avatarId.name
+        else:
+            known += self._otherwise
         if isinstance(avatarId, bytes):
             avatarId = avatarId.decode("utf-8")
         if not isinstance(avatarId, str):
             raise LoginFailed("a checker let somebody in who has no name")
         name = accountName(avatarId)
-        for each in self._groups:
+        for each in known:
             groups |= await each.groupsOf(name)
         return IPrincipal, Principal(name, frozenset(groups)), _leave
 

@@ -112,6 +112,16 @@ class KerberosLogonsTests(SynchronousTestCase):
         principal = self.logOn("alice@DOM.EXAMPLE", self.logons(store), ALICE)
         self.assertEqual(principal, Principal("DOM\\alice", frozenset({"Sales", *sids})))
 
+    def test_noPAC(self):
+        """Winbind is asked for groups where the ticket has no PAC, and there alone."""
+        sids = decodeLogonInformation(ALICE).sids
+        domain = Store({}, {"DOM\\alice": ["S-1-5-21-7"]})
+        for octets, groups in ((None, {"S-1-5-21-7"}), (ALICE, sids), (b"", set())):
+            portal = Portal(Principals([], [domain]), [TicketChecker()])
+            logons = KerberosLogons(portal, self.failed, DOMAINS, self.clock).of("192.0.2.7")
+            principal = self.logOn("alice@DOM.EXAMPLE", logons, octets)
+            self.assertEqual(principal, Principal("DOM\\alice", frozenset(groups)))
+
     def test_brokenPAC(self):
         """A PAC that cannot be read gives no groups, and the log says so."""
         for octets in (b"", ALICE[:-20], bytes(100)):

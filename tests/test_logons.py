@@ -25,6 +25,7 @@ from tapiproxy.logons import (
     INTLMResponse,
     InTurn,
     Logons,
+    Member,
     NTLMResponse,
     Principals,
 )
@@ -148,6 +149,19 @@ class PrincipalsTests(SynchronousTestCase):
             _interface, principal, leave = self.successResultOf(self.principal(avatarId))
             self.assertEqual(principal, Principal("D\\alice", frozenset(["Sales", "S-1-5-32-545"])))
             self.assertIsNone(leave())
+
+    def test_otherwise(self):
+        """Of whom his checker knows groups, some are not asked; no group is an answer too."""
+        realm = Principals(
+            [Store({}, {"D\\alice": ["Sales"]})], [Store({}, {"D\\alice": ["S-1-5-21-7"]})]
+        )
+        for avatarId, groups in (
+            ("D\\alice", {"Sales", "S-1-5-21-7"}),
+            (Member("D\\alice", frozenset(["S-1-5-21-8"])), {"Sales", "S-1-5-21-8"}),
+            (Member("D\\alice", frozenset()), {"Sales"}),
+        ):
+            found = self.successResultOf(realm.requestAvatar(avatarId, None))
+            self.assertEqual(found[1], Principal("D\\alice", frozenset(groups)))
 
     def test_unknown(self):
         """Somebody of whom nothing is known has no group."""

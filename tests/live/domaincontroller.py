@@ -27,8 +27,9 @@ PASSWORD = "Passw0rd!"
 #: Groups with their members: a global one, one of the domain alone, and one of a group.
 GROUPS = {"Sales": ("alice", "carol"), "Helpdesk": ("alice",), "Company": ("Sales",)}
 
-#: Whose keys the server has.
+#: Whose keys the server has; tickets for the second have no PAC.
 SERVICE = "host/localhost"
+PLAIN_SERVICE = "plain/localhost"
 
 #: Seconds that a program of it may take, and that it may take to serve.
 DEADLINE = 60.0
@@ -93,21 +94,29 @@ from samba.auth import system_session
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-configuration, password, service, *groups = sys.argv[1:]
+configuration, password, service, plainService, *groups = sys.argv[1:]
 lp = LoadParm(configuration)
 sam = SamDB(lp=lp, session_info=system_session())
-for name in ("alice", "bob", "carol", "server"):
+for name in ("alice", "bob", "carol", "server", "plain"):
     sam.newuser(name, password)
 sam.disable_account("(sAMAccountName=carol)")
 types = {"Helpdesk": dsdb.GTYPE_SECURITY_DOMAIN_LOCAL_GROUP}
 for name, members in (group.split("=") for group in groups):
     sam.newgroup(name, grouptype=types.get(name))
     sam.add_remove_group_members(name, members.split(","))
-(server,) = sam.search(expression="(sAMAccountName=server)")
-changes = ldb.Message(server.dn)
-for name, value in (("servicePrincipalName", service), ("msDS-SupportedEncryptionTypes", "24")):
-    changes[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
-sam.modify(changes)
+for name, principal, flags in (
+    ("server", service, dsdb.UF_NORMAL_ACCOUNT),
+    ("plain", plainService, dsdb.UF_NORMAL_ACCOUNT | dsdb.UF_NO_AUTH_DATA_REQUIRED),
+):
+    (account,) = sam.search(expression=f"(sAMAccountName={name})")
+    changes = ldb.Message(account.dn)
+    for key, value in (
+        ("servicePrincipalName", principal),
+        ("msDS-SupportedEncryptionTypes", "24"),
+        ("userAccountControl", str(flags)),
+    ):
+        changes[key] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, key)
+    sam.modify(changes)
 """
 
 
@@ -169,7 +178,7 @@ class DomainController:
         groups = (f"{name}={','.join(members)}" for name, members in GROUPS.items())
         self.run(
             *("/usr/bin/python3", "-c", _ACCOUNTS),
-            *(str(self.configFile), PASSWORD, SERVICE, *groups),
+            *(str(self.configFile), PASSWORD, SERVICE, PLAIN_SERVICE, *groups),
         )
         options = f"--foreground --no-process-group --configfile={self.configFile} --debug-stdout"
         self._samba.start(f"exec samba {options}", self.address)
@@ -200,13 +209,14 @@ class DomainController:
         return self._samba.log + (file.read_text(errors="replace") if file.exists() else "")
 
     def keytab(self) -> Path:
-        """The keys of `SERVICE`, in a file for their owner alone."""
+        """The keys of both services, in a file for their owner alone."""
         file = self.directory / "server.keytab"
         if not file.exists():
-            self.run(
-                *("samba-tool", "domain", "exportkeytab", str(file)),
-                *(f"--principal={SERVICE}", f"--configfile={self.configFile}"),
-            )
+            for service in (SERVICE, PLAIN_SERVICE):
+                self.run(
+                    *("samba-tool", "domain", "exportkeytab", str(file)),
+                    *(f"--principal={service}", f"--configfile={self.configFile}"),
+                )
             file.chmod(0o600)
         return file
 

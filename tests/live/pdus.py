@@ -251,17 +251,24 @@ _WANTED = (
 )
 
 
-def initiator(authType: int, user: str | None, password: str = "", host: str = "localhost"):
+def initiator(
+    authType: int,
+    user: str | None,
+    password: str = "",
+    host: str = "localhost",
+    service: str = "host",
+):
     """
     A client's context of pyspnego.
 
     :param user: who logs on by NTLM; None to use Kerberos, and the tickets of this process.
+    :param service: what of the host it has or wants a ticket for.
     """
     # With a password, pyspnego would ask all KDCs of the network for a ticket first.
     hashed = None if user is None else spnego.NTLMHash(user, nt_hash=compute_nthash(password).hex())
     wanted = _WANTED if authType == WINNT else _WANTED | spnego.ContextReq.dce_style
     return spnego.client(
-        hashed, hostname=host, service="host", protocol=PROTOCOLS[authType], context_req=wanted
+        hashed, hostname=host, service=service, protocol=PROTOCOLS[authType], context_req=wanted
     )
 
 

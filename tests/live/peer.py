@@ -519,6 +519,13 @@ class Agent:
         self.hLine = reply.args[2]
         return reply
 
+    def lines(self) -> list[str]:
+        """Attach and initialize: the names of the lines that there are for the user."""
+        _, result = self.clientAttach()
+        assert result == 0, f"ClientAttach: {result:#x}"
+        dwNumDevs = self.initialize().args[4]
+        return [self.lineName(device) for device in range(dwNumDevs)]
+
     def lineName(self, device: int) -> str:
         """The name of a line device: dwLineName of GetDevCaps, 2.2.4.1.1.3."""
         caps = self.must(GetDevCaps, self.hLineApp, device, 0x00030000, 0, 1024, room=1024)

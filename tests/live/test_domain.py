@@ -49,14 +49,6 @@ def sealing(user, password, domain):
     return secure
 
 
-def linesOf(agent):
-    """The names of the lines that there are for the user of an application."""
-    _, result = agent.clientAttach()
-    assert result == 0
-    dwNumDevs = agent.initialize().args[4]
-    return [agent.lineName(device) for device in range(dwNumDevs)]
-
-
 @pytest.fixture
 def site(startServer, domainMember, tmp_path):
     """A server that asks the domain's winbind who its clients are."""
@@ -91,9 +83,9 @@ def logOn(site, makeAgent):
 def test_logon(logOn):
     """Users of the domain, by its short name or its DNS name, see their own and their groups'."""
     hers = ["everybody", "alice", "sales", "company", "domain"]
-    assert linesOf(logOn("alice")) == hers
-    assert linesOf(logOn("ALICE", PASSWORD, REALM.lower())) == hers
-    assert linesOf(logOn("bob")) == ["everybody", "domain"]
+    assert logOn("alice").lines() == hers
+    assert logOn("ALICE", PASSWORD, REALM.lower()).lines() == hers
+    assert logOn("bob").lines() == ["everybody", "domain"]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +102,6 @@ def test_logon(logOn):
 def test_refused(site, logOn, user, password, domain):
     """Nobody else is let in, and the log says who has tried."""
     with pytest.raises(rpcrt.DCERPCException) as caught:
-        linesOf(logOn(user, password, domain))
+        logOn(user, password, domain).lines()
     assert faultStatus(caught.value) == ERROR_ACCESS_DENIED
     site.waitForLog(f"failed logon of '{domain}' '{user}'")

@@ -1,0 +1,96 @@
+"""A domain's users at a server that has its keytab: the groups are those of their tickets."""
+
+import pytest
+
+from tests.live.domaincontroller import DOMAIN, PLAIN_SERVICE, REALM
+from tests.live.environment import changed
+from tests.live.pdus import GSS_KERBEROS, GSS_NEGOTIATE, PKT_PRIVACY, Security, initiator
+from tests.live.pdusclient import PDUsClient
+from tests.live.peer import channelTo
+
+pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
+pytest.importorskip("krb5", reason="krb5 is missing: pip install -e '.[kerberostest]'")
+
+CONFIGURATION = """\
+[authentication]
+keytab = "{keytab}"
+domains = {{ {domain} = "{realm}" }}
+{more}
+
+[handlers.acd]
+
+[lines.everybody]
+addresses = ["1001"]
+
+[lines.alice]
+addresses = ["1002"]
+users = ['{domain}\\alice']
+
+[lines.sales]
+addresses = ["1003"]
+groups = ["{sales}"]
+
+[lines.helpdesk]
+addresses = ["1004"]
+groups = ["{helpdesk}"]
+
+[lines.company]
+addresses = ["1005"]
+groups = ["{company}"]
+
+[lines.bob]
+addresses = ["1006"]
+groups = ["{bob}"]
+"""
+
+ALICE = ["everybody", "alice", "sales", "helpdesk", "company"]
+
+
+@pytest.fixture
+def logOn(startServer, makeAgent, domainController, domainMember):
+    """A function that makes an application of somebody, at a server with a keytab."""
+    servers = {}
+
+    def make(user, authType=GSS_NEGOTIATE, service="host", more=""):
+        if more not in servers:
+            # The server needs nothing of the realm but the keytab.
+            with changed({"KRB5_CONFIG": "/nonexistent/krb5.conf"}):
+                servers[more] = startServer(
+                    config=CONFIGURATION.format(
+                        keytab=domainController.keytab(),
+                        domain=DOMAIN,
+                        realm=REALM.lower(),
+                        sales=domainMember.sidOf("Sales"),
+                        helpdesk=domainMember.sidOf("Helpdesk"),
+                        company=domainMember.sidOf("Company"),
+                        bob=domainMember.sidOf("bob"),
+                        more=more,
+                    ),
+                    directory=f"server{len(servers)}",
+                )
+        server = servers[more]
+        cache = f"FILE:{domainController.ccache(user)}"
+        with changed({**domainController.environment, "KRB5CCNAME": cache}):
+            client = PDUsClient(
+                channelTo(f"ncacn_ip_tcp:127.0.0.1[{server.port}]"),
+                Security(initiator(authType, None, service=service), authType, PKT_PRIVACY),
+                headerSigning=True,
+            )
+        return makeAgent(server, client=client)
+
+    return make
+
+
+@pytest.mark.parametrize("authType", [GSS_KERBEROS, GSS_NEGOTIATE])
+def test_groups(logOn, authType):
+    """Users are in the groups of their tickets, nested ones too: nobody else was asked."""
+    assert logOn("alice", authType).lines() == ALICE
+    assert logOn("bob", authType).lines() == ["everybody", "bob"]
+
+
+def test_noPAC(logOn, domainMember):
+    """Whose ticket has no PAC has the groups that winbind knows, and none where it is not asked."""
+    service = PLAIN_SERVICE.partition("/")[0]
+    assert logOn("alice", service=service).lines() == ["everybody", "alice"]
+    wbinfo = f'wbinfo = "{domainMember.wbinfo()}"'
+    assert logOn("alice", service=service, more=wbinfo).lines() == ALICE
