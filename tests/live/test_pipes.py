@@ -16,19 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import sambaclient
+from tests.live import demosite, sambaclient
 from tests.live import smbd as samba
-from tests.live.demosite import sessionForAGroup
-from tests.live.packets import (
-    LINEAGENTSESSIONSTATE_ENDED,
-    Close,
-    GetDevCaps,
-    GetID,
-    SetAgentSessionState,
-    ShutDown,
-    VarData,
-    sizedText,
-)
+from tests.live.clients import completeTheExchange
+from tests.live.packets import GetDevCaps, GetID, VarData, sizedText
 from tests.live.peer import (
     PATIENCE,
     TAPSRV,
@@ -53,7 +44,8 @@ SMB2_SESSION_FLAG_ENCRYPT_DATA = 4
 ERROR_ACCESS_DENIED = 5
 STATUS_CONNECTION_DISCONNECTED = 0xC000020C
 
-CONFIGURATION = """
+CONFIGURATION = (
+    """
 [listeners.watched]
 endpoint = "tcp:{port}:interface=127.0.0.1"
 
@@ -67,12 +59,9 @@ users_file = "{users}"
 [limits]
 handshake = 2
 
-[handlers.acd.groups.Sales]
-
-[handlers.acd.agents.1001]
-pin = "scrypt$ln=14,r=8,p=1$dGFwaXByb3h5LWRlbW8tMQ$LWJIQRcmkGmYB48Zh+pVqsNl7M3IjRhoF6dfPTP8/f4"
-groups = ["Sales"]
-
+"""
+    + demosite.CONFIGURATION
+    + """
 [lines.hers]
 addresses = ["1000"]
 handler = "acd"
@@ -88,6 +77,7 @@ addresses = ["1002"]
 handler = "acd"
 groups = ["S-1-5-11"]
 """
+)
 
 
 class Place:
@@ -110,7 +100,9 @@ class Place:
             "group Staff:TAPISRV\\bob\n"
         )
         port = freePort()
-        config = CONFIGURATION.format(port=port, pipe=pipe, options=options, users=users)
+        config = CONFIGURATION.format(
+            port=port, pipe=pipe, options=options, users=users, site=demosite.CONFIGURATION
+        )
         self.server = kind(directory, config=config, port=port)
 
     def client(self, user="alice", password=samba.PASSWORD, dialect=None, secure=None):
@@ -204,17 +196,6 @@ def denied(client) -> bool:
         except rpcrt.DCERPCException as error:
             return faultStatus(error) == ERROR_ACCESS_DENIED
     return False
-
-
-def completeTheExchange(agent: Agent) -> None:
-    """4.1, 4.11, 4.12 and 4.2."""
-    agent.establish()
-    _, hAgentSession, _ = sessionForAGroup(agent)
-    agent.succeed(SetAgentSessionState, agent.hLine, hAgentSession, LINEAGENTSESSIONSTATE_ENDED, 0)
-    agent.must(Close, agent.hLine)
-    agent.must(ShutDown, agent.hLineApp)
-    assert agent.clientDetach() == bytes(20)
-    agent.remotesp.waitFor("lost")
 
 
 def lines(client) -> list[str]:
