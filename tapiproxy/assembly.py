@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
+from tapiproxy.accountnames import principalName
 from tapiproxy.callbacklogon import CallbackLogon
 from tapiproxy.config import Configuration, HandlerTable, ListenerTable
 from tapiproxy.configkeys import ConfigurationError, Limit
@@ -30,6 +31,7 @@ from tapiproxy.interfaces import IDemonstration
 from tapiproxy.lifecycle import RunningHandler
 from tapiproxy.listenerauthentication import services
 from tapiproxy.listeners import ListenerError, PipeListener, isLoopback, pipeListener
+from tapiproxy.logons import OwnLogons
 from tapiproxy.pipeprincipals import PipePrincipals
 from tapiproxy.privatefile import PrivateFileError
 from tapiproxy.provisional import ProvisionalHost
@@ -157,7 +159,8 @@ def assemble(
         reactor, StaticLines(configured), broker, connector, settings, otherwise
     )
     limits = Limits(**_chosen(configuration.limits, Limits))
-    authentication = _services(configuration, accounts, winbind, domainGroups, machineID, reactor)
+    logons = OwnLogons(machineID=machineID, names=_callbackNames(configuration))
+    authentication = _services(configuration, accounts, winbind, domainGroups, logons, reactor)
     principals = PipePrincipals([] if accounts is None else [accounts], reactor)
 
     def factory(level: int, pipe: PipeListener | None, pipeIdentity: bool) -> ServerFactory:
@@ -236,7 +239,7 @@ def _services(
     accounts: UsersFile | None,
     winbind: Winbind | None,
     domainGroups: DomainGroups | None,
-    machineID: bytes,
+    own: OwnLogons,
     reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
     """What gives the authentication of listeners, by their minimum level."""
@@ -247,11 +250,21 @@ def _services(
     checkers = [] if winbind is None else [DomainChecker(winbind, table.domains)]
     groups = [] if domainGroups is None else [domainGroups]
     try:
-        return services(table, accounts, checkers, groups, limits, machineID, reactor)
+        return services(table, accounts, checkers, groups, limits, own, reactor)
     except ModuleNotFoundError as error:
         raise _needsExtra(configuration, "[authentication]", error) from None
     except PrivateFileError as error:
         raise ConfigurationError(f"{configuration.source}: [authentication] {error}") from None
+
+
+def _callbackNames(configuration: Configuration) -> frozenset[str]:
+    """As whom a client's logon would come that is a call-back's, handed back."""
+    if configuration.callback is None:
+        return frozenset()
+    domain, _, user = configuration.callback.user.rpartition("\\")
+    table = configuration.authentication
+    domains = {} if table is None else table.domains
+    return frozenset({principalName(domain, user), principalName(domain, user, domains)})
 
 
 def _callbackLogon(

@@ -16,7 +16,7 @@ from tapiproxy.dcerpc.security import IAuthenticationService
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.failedlogons import FailedLogons, LogonLimits
 from tapiproxy.kerberoslogons import KerberosLogons, TicketChecker
-from tapiproxy.logons import AccountsChecker, InTurn, Logons, Principals
+from tapiproxy.logons import AccountsChecker, InTurn, Logons, OwnLogons, Principals
 from tapiproxy.usersfile import UsersFile
 
 __all__ = ["services"]
@@ -28,7 +28,7 @@ def services(
     checkers: Sequence[ICredentialsChecker],
     groups: Iterable[IGroups],
     limits: LogonLimits,
-    machineID: bytes,
+    own: OwnLogons,
     reactor: Any,
 ) -> Callable[[int], IAuthenticationService]:
     """
@@ -39,14 +39,15 @@ def services(
     :param accounts: who may log on with a password, and groups of anybody.
     :param checkers: of others who may log on with a password, asked in turn.
     :param groups: who knows groups of whoever brings none in his ticket.
-    :param machineID: that of this process's own logons, which are not taken.
+    :param own: this process's own logons, which are not taken.
     :param reactor: for deadlines.
     :raises ModuleNotFoundError: the extra of a mechanism is not installed.
     :raises tapiproxy.privatefile.PrivateFileError: the keytab cannot be used.
     """
     known = [] if accounts is None else [accounts]
     passwords = [*map(AccountsChecker, known), *checkers]
-    portal = Portal(Principals(known, groups), [InTurn(passwords), TicketChecker()])
+    realm = Principals(known, groups, own=own.names)
+    portal = Portal(realm, [InTurn(passwords), TicketChecker()])
     failed = FailedLogons(reactor, limits)
     mechanisms: dict[bytes, Callable[[int, Hashable], IMechanism]] = {}
     # The extras: a server that takes no passwords, or no tickets, needs none for them.
@@ -55,7 +56,7 @@ def services(
 
         mechanisms[NTLMSSP] = ntlm(
             Logons(portal, failed, reactor),
-            machineID,
+            own.machineID,
             {} if table.ntlmAuth is None else table.domains,
         )
     if table.keytab is not None:

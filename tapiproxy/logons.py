@@ -8,7 +8,7 @@ A site with checkers of its own puts them behind `InTurn`.  What the server asks
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernameHashedPassword
 from twisted.cred.error import LoginDenied, LoginFailed, UnauthorizedLogin
@@ -35,6 +35,7 @@ __all__ = [
     "Logons",
     "Member",
     "NTLMResponse",
+    "OwnLogons",
     "Principals",
 ]
 
@@ -165,6 +166,19 @@ class Member:
     groups: frozenset[str]
 
 
+@frozen(kw_only=True)
+class OwnLogons:
+    """
+    By what a process knows the logons that it makes itself, when they are handed back to it.
+
+    :param machineID: what those by NTLM name, MACHINE_ID_SIZE octets.
+    :param names: the accounts that are for nothing else, as ``principalName`` spells them.
+    """
+
+    machineID: bytes = field(repr=False)
+    names: frozenset[str] = frozenset()
+
+
 @implementer(IRealm)
 class Principals:
     """
@@ -172,11 +186,21 @@ class Principals:
 
     :param groups: who knows groups; a principal has those of all of them.
     :param otherwise: the same, of whom his checker knows none.
+    :param own: accounts that nobody is to log on with here.
     """
 
-    def __init__(self, groups: Iterable[IGroups], otherwise: Iterable[IGroups] = ()) -> None:
+    _log = Logger()
+
+    def __init__(
+        self,
+        groups: Iterable[IGroups],
+        otherwise: Iterable[IGroups] = (),
+        *,
+        own: frozenset[str] = frozenset(),
+    ) -> None:
         self._groups = tuple(groups)
         self._otherwise = tuple(otherwise)
+        self._own = own
 
     def requestAvatar(
         self, avatarId: object, mind: object, *interfaces: object
@@ -199,6 +223,12 @@ class Principals:
         if not isinstance(avatarId, str):
             raise LoginFailed("a checker let somebody in who has no name")
         name = accountName(avatarId)
+        if name in self._own:
+            self._log.warn(
+                "{name} is this server's own account, [callback]: nobody logs on here with it",
+                name=name,
+            )
+            raise UnauthorizedLogin
         for each in known:
             groups |= await each.groupsOf(name)
         return IPrincipal, Principal(name, frozenset(groups)), _leave

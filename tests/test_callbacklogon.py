@@ -99,22 +99,41 @@ class AssemblyTests(CallbackCase):
         """Without [callback] nobody logs on."""
         self.assertIsNone(self.assemble("").callbackLogon)
 
-    def test_machineID(self):
-        """Call-backs and listeners know each other, and no other server's."""
+    def test_handedBack(self):
+        """
+        A call-back's logon is taken neither by the server that made it nor by one of its account.
+
+        Others that know the account take it, since for them it is one like any.
+        """
         users = self.folder / "users"
         users.write_text("user DOM\\tapi:" + ntHash("secret").hex())
         users.chmod(0o600)
-        both = self.text(f"[authentication]\nusers_file = '{users}'\n")
-        parts, other = self.assemble(both), self.assemble(both)
-        for factory, accepted in ((parts.factories[0], False), (other.factories[0], True)):
-            client = parts.callbackLogon.newContext("192.0.2.7", "PC")
-            acceptor = factory.endpoint.authentication.newContext(9, 6, "peer")
-            if accepted:
-                shake(client, acceptor)
-                self.assertEqual(acceptor.principal.name, "DOM\\tapi")
-            else:
-                error = self.assertRaises(AuthenticationFailed, shake, client, acceptor)
-                self.assertIn("this server's own logon", str(error))
+        authentication = f"[authentication]\nusers_file = '{users}'\n"
+        parts, twin = (self.assemble(self.text(authentication)) for _ in range(2))
+        for other, said in ((parts, "this server's own logon"), (twin, "logon failure")):
+            error = self.assertRaises(AuthenticationFailed, self.handOn, parts, other)
+            self.assertIn(said, str(error))
+        acceptor = self.handOn(parts, self.assemble(authentication))
+        self.assertEqual(acceptor.principal.name, "DOM\\tapi")
+
+    def handOn(self, parts, other):
+        """Give a call-back's logon to a listener."""
+        acceptor = other.factories[0].endpoint.authentication.newContext(9, 6, "peer")
+        shake(parts.callbackLogon.newContext("192.0.2.7", "PC"), acceptor)
+        return acceptor
+
+    def test_names(self):
+        """The account's names are those that clients are known by: the domain's short one too."""
+        for user, names in (
+            ("DOM\\Tapi", {"DOM\\tapi"}),
+            ("tapi@dom.example", {"DOM\\tapi", "DOM.EXAMPLE\\tapi"}),
+            ("tapi", {"tapi"}),
+        ):
+            text = f"[callback]\nuser = '{user}'\npassword_file = 'p'\n"
+            text += "[authentication]\nusers_file = 'u'\ndomains = {DOM = 'dom.example'}\n"
+            configuration = config.parse(text, "site.toml", {})
+            self.assertEqual(assembly._callbackNames(configuration), names)
+        self.assertEqual(assembly._callbackNames(config.parse("", "site.toml", {})), set())
 
     def test_passwordFile(self):
         """A password file that cannot be used stops the start with its reason."""

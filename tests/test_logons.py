@@ -11,7 +11,7 @@ from twisted.cred.error import LoginDenied, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -167,6 +167,17 @@ class PrincipalsTests(SynchronousTestCase):
         """Somebody of whom nothing is known has no group."""
         _interface, principal, _leave = self.successResultOf(self.principal("bob"))
         self.assertEqual(principal, Principal("bob"))
+
+    def test_own(self):
+        """The server's own account is nobody's here, and the log says whose it is."""
+        realm = Principals([], own=frozenset({"D\\tapi"}))
+        logged = []
+        globalLogPublisher.addObserver(logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
+        for avatarId in (b"d\\Tapi", Member("D\\tapi", frozenset({"Sales"}))):
+            self.failureResultOf(realm.requestAvatar(avatarId, None), UnauthorizedLogin)
+            self.assertIn("is this server's own account", formatEvent(logged.pop()))
+        self.successResultOf(realm.requestAvatar("E\\tapi", None))
 
     def test_nameless(self):
         """Who has no name, or none that an account can have, is not let in."""

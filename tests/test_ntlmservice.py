@@ -381,9 +381,10 @@ class AssemblyTests(ServerCase):
             f"sys.modules[{module!r}] = None\n"
             "from tapiproxy import assembly, config, configkeys\n"
             f"configuration = config.parse({text!r}, 'site.toml', assembly.allowedLimits())\n"
+            "own = assembly.OwnLogons(machineID=b'')\n"
             "try:\n"
             "    accounts = assembly._accounts(configuration)\n"
-            "    assembly._services(configuration, accounts, None, None, b'', None)\n"
+            "    assembly._services(configuration, accounts, None, None, own, None)\n"
             "except configkeys.ConfigurationError as error:\n"
             "    print(error)\n"
         )

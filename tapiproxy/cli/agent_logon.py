@@ -27,6 +27,7 @@ from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.listenerauthentication import services
+from tapiproxy.logons import OwnLogons
 from tapiproxy.nthash import LONGEST_PASSWORD, ntHash
 from tapiproxy.passwordfile import readNTHash
 from tapiproxy.privatefile import PrivateFileError
@@ -182,7 +183,8 @@ def _servers(
         accounts = UsersFile(Path(options.server_users), {})
     except UsersFileError as error:
         raise CommandError(f"--server-users: {error}") from None
-    return services(table, accounts, (), (), LogonLimits(), machineID, reactor)(level)
+    own = OwnLogons(machineID=machineID)
+    return services(table, accounts, (), (), LogonLimits(), own, reactor)(level)
 
 
 def _ntHash(options: argparse.Namespace, stdin: TextIO, ask: Callable[[str], str]) -> bytes:

@@ -13,13 +13,19 @@ import pytest
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
 pytest.importorskip("krb5", reason="krb5 is missing: pip install -e '.[kerberostest]'")
 
+from tapiproxy import assembly, config, handlers
+from tapiproxy.datadirectory import DataDirectory
+from tapiproxy.dcerpc.interface import AuthenticationFailed
+from tapiproxy.dcerpc.kdcthreads import KDCThreads
+from tests.dcerpc.ntlmpeers import shake
 from tests.live import kdc as realms
 from tests.live.demosite import sessionForAGroup
 from tests.live.packets import LINEERR_OPERATIONFAILED
-from tests.live.pdus import GSS_KERBEROS, GSS_NEGOTIATE, accounts
+from tests.live.pdus import GSS_KERBEROS, GSS_NEGOTIATE, PKT_PRIVACY, accounts
 from tests.live.peer import Agent
 from tests.live.securedremotesp import SecuredRemoteSP
 from tests.live.server import Server
+from tests.reactors import ServiceReactor
 
 #: What the client calls itself; it has a key in the realm.
 MACHINE = "PC7"
@@ -156,3 +162,37 @@ def test_silentKDC(realm, tmp_path, monkeypatch):
             # Else the server ends only when the library has given up, after half a minute.
             silent.close()
             udp.close()
+
+
+@pytest.mark.parametrize("authType", [GSS_NEGOTIATE, GSS_KERBEROS], ids=["negotiate", "kerberos"])
+def test_handedBack(realm, tmp_path, monkeypatch, authType):
+    """A client that calls itself as the server is called gets it no logon at the server."""
+    monkeypatch.setattr(KDCThreads, "call", lambda self, leg, done: done(leg()))
+    mechanism = {GSS_NEGOTIATE: "negotiate", GSS_KERBEROS: "kerberos"}[authType]
+    # The server is what the client is elsewhere here.
+    authentication = f"[authentication]\nkeytab = '{realm.hostKeytab}'\n"
+    callback = CONFIGURATION.format(
+        user=realm.user, more=f"mechanism = '{mechanism}'\nkeytab = '{realm.keytab}'"
+    )
+
+    def assemble(name, text):
+        configuration = config.parse(text, "site.toml", assembly.allowedLimits())
+        directory = DataDirectory(tmp_path / name)
+        try:
+            return assembly.assemble(
+                configuration, handlers.findFactories(), directory, ServiceReactor()
+            )
+        finally:
+            directory.close()
+
+    def handOn(parts, other):
+        authentication = other.factories[0].endpoint.authentication
+        acceptor = authentication.newContext(authType, PKT_PRIVACY, "peer")
+        shake(parts.callbackLogon.newContext("127.0.0.1", MACHINE), acceptor)
+        return acceptor.principal
+
+    parts = assemble("server", authentication + callback)
+    with pytest.raises(AuthenticationFailed):
+        handOn(parts, parts)
+    other = assemble("other", authentication)
+    assert handOn(parts, other).name == "DOM.EXAMPLE\\tapi"
