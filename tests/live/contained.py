@@ -30,6 +30,7 @@ _PRELUDE = """\
 resolver=$(readlink -f /etc/resolv.conf)
 mount -t tmpfs -o mode=755 tmpfs /run || exit
 mkdir -p /run/samba "$(dirname "$resolver")"
+# Where it was in /run, it is not there now.
 [ -e "$resolver" ] || touch "$resolver"
 mount --bind {resolver} "$resolver" || exit
 """
@@ -42,6 +43,8 @@ def missing() -> str | None:
     lacking = sorted({package for name, package in PROGRAMS.items() if not which(name)})
     if lacking:
         return f"Debian's {', '.join(lacking)} missing"
+    if not Path("/etc/resolv.conf").exists():
+        return "no /etc/resolv.conf to put another in the place of"
     tried = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False
     )
