@@ -147,25 +147,30 @@ class ClientAssociation:
         taken = 0
         while end - position >= pdu.HEADER_SIZE and self._state is not State.ENDED:
             receiver = self._current
-            if receiver is not None and end - position >= pdu.REQUEST_HEADER_SIZE:
-                # The short way: the whole of a plain little-endian response, no header object.
-                start, length, auth, callID, _, _, _ = _responseStart(data, position)
-                if (
-                    start == pdu.WHOLE_RESPONSE
-                    and not auth
-                    and not self._protects
-                    and pdu.REQUEST_HEADER_SIZE <= length <= end - position
-                    and not self._partial
-                    and (callID == self._callID or not self._strictCallID)
-                ):
-                    self.littleEndian = True
-                    stop = position + length
-                    self._next()
-                    receiver.responded(data, position + pdu.REQUEST_HEADER_SIZE, stop)
-                    position = stop
-                    taken += 1
-                    continue
             try:
+                if receiver is not None and end - position >= pdu.REQUEST_HEADER_SIZE:
+                    # The short way: the whole of a little-endian response, no header object.
+                    start, length, auth, callID, _, _, _ = _responseStart(data, position)
+                    if (
+                        start == pdu.WHOLE_RESPONSE
+                        and bool(auth) is self._protects
+                        and pdu.REQUEST_HEADER_SIZE <= length <= end - position
+                        and not self._partial
+                        and (callID == self._callID or not self._strictCallID)
+                    ):
+                        stop = position + length
+                        opened: tuple[bytes, int, int] | None
+                        if self._security is not None and auth:
+                            opened = self._security.whole(data, position, stop, auth)
+                        else:
+                            opened = data, position + pdu.REQUEST_HEADER_SIZE, stop
+                        if opened is not None:
+                            self.littleEndian = True
+                            self._next()
+                            receiver.responded(*opened)
+                            position = stop
+                            taken += 1
+                            continue
                 header = pdu.readHeader(data, position)
                 if end - position < header.frag_length:
                     break

@@ -7,7 +7,8 @@ One context for all of them, as long as the association lives.  [MS-RPCE] 2.2.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tapiproxy.dcerpc import pdu
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 
 _CONTEXT_ID = 1  # any will do: there is one
 
+_OVERHEAD = pdu.REQUEST_HEADER_SIZE + pdu.SEC_TRAILER_SIZE
+_PADDING = bytes(STUB_ALIGNMENT)
+
 _requestStart = pdu.requestStart.pack
 _secTrailer = pdu.LITTLE.secTrailer.pack
+_readTrailer = pdu.LITTLE.secTrailer.unpack_from
 
 
 class ClientSecurity:
@@ -63,31 +68,66 @@ class ClientSecurity:
 
     def request(
         self, callID: int, contextID: int, opnum: int, stub: bytes, size: int
-    ) -> Iterator[bytes]:
+    ) -> Iterable[bytes]:
         """
         The bytes of a request, each fragment signed or sealed; two items for each.
 
         :param contextID: the presentation context.
         :param size: of a fragment at most.
         """
+        room = (size - _OVERHEAD - self.context.tokenSize) & -STUB_ALIGNMENT
+        if len(stub) <= room:
+            # Nearly every request: not worth being taken apart.
+            return self._protected(pdu.WHOLE_REQUEST, callID, len(stub), contextID, opnum, stub)
+        return chain.from_iterable(
+            self._protected(
+                pdu.WHOLE_REQUEST ^ (pdu.WHOLE ^ flags) << 24, callID, left, contextID, opnum, part
+            )
+            for flags, left, part in parts(stub, room)
+        )
+
+    def _protected(
+        self, start: int, callID: int, hint: int, contextID: int, opnum: int, part: bytes
+    ) -> tuple[bytes, bytes]:
         context = self.context
         tokenSize = context.tokenSize
-        overhead = pdu.REQUEST_HEADER_SIZE + pdu.SEC_TRAILER_SIZE + tokenSize
-        for flags, left, part in parts(stub, (size - overhead) & -STUB_ALIGNMENT):
-            padding = -len(part) % STUB_ALIGNMENT
-            head = _requestStart(
-                pdu.WHOLE_REQUEST ^ (pdu.WHOLE ^ flags) << 24,
-                overhead + len(part) + padding,
-                tokenSize,
-                callID,
-                left,
-                contextID,
-                opnum,
-            )
-            trailer = _secTrailer(context.authType, context.authLevel, padding, 0, _CONTEXT_ID)
-            body, token = context.protect(head, part + bytes(padding), trailer, self.headerSigning)
-            yield head + body
-            yield trailer + token
+        padding = -len(part) % STUB_ALIGNMENT
+        length = _OVERHEAD + len(part) + padding + tokenSize
+        head = _requestStart(start, length, tokenSize, callID, hint, contextID, opnum)
+        trailer = _secTrailer(context.authType, context.authLevel, padding, 0, _CONTEXT_ID)
+        body, token = context.protect(head, part + _PADDING[:padding], trailer, self.headerSigning)
+        return head + body, trailer + token
+
+    def whole(
+        self, data: bytes, position: int, end: int, auth: int
+    ) -> tuple[bytes, int, int] | None:
+        """
+        The stub of a whole response that has a verifier, in the clear.
+
+        :param position: where in *data* the response begins, and *end* where it ends.
+        :param auth: its auth_length.
+        :returns: in what the stub lies, where it begins and ends; None if :meth:`response` has to
+            say what is wrong, and nothing of the context has changed.
+        :raises PDUError: it does not verify.
+        """
+        trailer = end - auth - pdu.SEC_TRAILER_SIZE
+        start = position + pdu.REQUEST_HEADER_SIZE
+        if trailer < start:
+            return None
+        kind, level, padding, _, auth_context_id = _readTrailer(data, trailer)
+        context = self.context
+        if (
+            auth_context_id != _CONTEXT_ID
+            or kind != context.authType
+            or level != context.authLevel
+            or padding > trailer - start
+        ):
+            return None
+        value = trailer + pdu.SEC_TRAILER_SIZE
+        clear = self._unprotect(
+            data[position:start], data[start:trailer], data[trailer:value], data[value:end]
+        )
+        return clear, 0, len(clear) - padding
 
     def response(self, data: bytes, position: int, header: pdu.Header) -> tuple[int, int, bytes]:
         """
@@ -107,17 +147,19 @@ class ClientSecurity:
         trailer = end - header.auth_length - pdu.SEC_TRAILER_SIZE
         if not self.protects:
             return start, trailer - verifier.auth_pad_length, data
+        clear = self._unprotect(
+            data[position:start],
+            data[start:trailer],
+            data[trailer : trailer + pdu.SEC_TRAILER_SIZE],
+            verifier.auth_value,
+        )
+        return 0, len(clear) - verifier.auth_pad_length, clear
+
+    def _unprotect(self, head: bytes, body: bytes, trailer: bytes, token: bytes) -> bytes:
         try:
-            clear = self.context.unprotect(
-                data[position:start],
-                data[start:trailer],
-                data[trailer : trailer + pdu.SEC_TRAILER_SIZE],
-                verifier.auth_value,
-                self.headerSigning,
-            )
+            return self.context.unprotect(head, body, trailer, token, self.headerSigning)
         except Fault:
             raise pdu.PDUError("a response that is not what the server sent next") from None
-        return 0, len(clear) - verifier.auth_pad_length, clear
 
     def _expect(self, verifier: pdu.AuthVerifier) -> None:
         context = self.context

@@ -248,19 +248,19 @@ class Secured:
         verifier = pdu.decode(answer).auth_verifier
         return self.verifier(legOf(self.context, b"" if verifier is None else verifier.auth_value))
 
-    def protect(self, octets: bytes, auth_pad_length: int | None = None) -> bytes:
+    def protect(self, octets: bytes, **said: int) -> bytes:
         """
         A request as :func:`tests.dcerpc.pdus.request` makes it, protected.
 
-        :param auth_pad_length: what is said of the padding; None to say what is true.
+        :param said: what the sec_trailer says, where that is not true.
         """
         stub = octets[24:]
         padding = -len(stub) % 16
         size = len(octets) + padding + 8 + self.context.tokenSize
         head = octets[:8] + size.to_bytes(2, "little")
         head += self.context.tokenSize.to_bytes(2, "little") + octets[12:24]
-        said = padding if auth_pad_length is None else auth_pad_length
-        trailer = pdu.packTrailer(attrs.evolve(self.verifier(b""), auth_pad_length=said))
+        said.setdefault("auth_pad_length", padding)
+        trailer = pdu.packTrailer(attrs.evolve(self.verifier(b""), **said))
         body, token = self.context.protect(head, stub + bytes(padding), trailer, self.headerSigning)
         return head + body + trailer + token
 

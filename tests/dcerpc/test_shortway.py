@@ -1,15 +1,19 @@
-"""The short way of whole requests: nobody outside can tell it from the general one."""
+"""The short way of whole PDUs: nobody outside can tell it from the general one."""
 
 from itertools import pairwise
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc import clientassociation, pdu
 from tapiproxy.dcerpc.association import ServerAssociation
-from tapiproxy.dcerpc.interface import RPC_C_AUTHN_WINNT
+from tapiproxy.dcerpc.clientassociation import ClientAssociation
+from tapiproxy.dcerpc.clientsecurity import ClientSecurity
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_WINNT, Interface
 from tapiproxy.dcerpc.management import Statistics
+from tapiproxy.dcerpc.security import ISecurityContext
 from tests.dcerpc.conversation import Conversation
 from tests.dcerpc.ntlmpeers import (
     LEVELS,
@@ -19,7 +23,7 @@ from tests.dcerpc.ntlmpeers import (
     service,
     spnegoInitiator,
 )
-from tests.dcerpc.pdus import FIRST, LAST, alter, bind, context, request
+from tests.dcerpc.pdus import ECHO, FIRST, LAST, alter, bind, context, request
 
 HDR = pdu.PFC_SUPPORT_HEADER_SIGN
 CONC_MPX = pdu.PFC_CONC_MPX
@@ -92,7 +96,7 @@ def seen(conversation: Conversation) -> tuple[object, ...]:
 def spoiled(draw: st.DrawFn, octets: bytes) -> bytes:
     """A PDU as it is, or with something wrong: mostly in what the short way looks at."""
     kind = draw(st.sampled_from(("whole",) * 12 + ("octet", "word", "cut", "longer")))
-    if kind == "whole":
+    if kind == "whole" or len(octets) < 24:
         return octets
     changed = bytearray(octets)
     if kind == "octet":
@@ -106,6 +110,19 @@ def spoiled(draw: st.DrawFn, octets: bytes) -> bytes:
     else:
         changed += draw(st.binary(max_size=20))
     return bytes(changed)
+
+
+#: What a sec_trailer says that is not true.
+lies: st.SearchStrategy[dict[str, int]] = st.sampled_from(
+    (
+        *[{}] * 12,
+        {"auth_pad_length": 0},
+        {"auth_pad_length": 99},
+        {"auth_type": 16},
+        {"auth_level": 4},
+        {"auth_context_id": 7},
+    )
+)
 
 
 @st.composite
@@ -142,7 +159,7 @@ class SameAnswers(TestCase):
             octets = data.draw(requests(callID))
             secured = data.draw(st.sampled_from([*contexts * 4, None]))
             if secured is not None and secured.context.authLevel > 2 and octets[4] == 0x10:
-                octets = secured.protect(octets, data.draw(st.sampled_from((None,) * 8 + (0, 99))))
+                octets = secured.protect(octets, **data.draw(lies))
             elif secured is not None and data.draw(st.booleans()):
                 octets = octets[:10] + b"\x10\0" + octets[12:] + bytes(24)
             sent += data.draw(spoiled(octets))
@@ -163,4 +180,88 @@ class SameAnswers(TestCase):
             self.patch(ServerAssociation, "_receivePDU", None)
             answer = pair.short.raw(secured.protect(request(b"stub", p_cont_id=PLACE)))
             self.assertEqual(secured.unprotect(answer), b"stub")
+            self.doCleanups()
+
+
+class Answers:
+    """What a client was told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def responded(self, data: bytes, start: int, end: int) -> None:
+        """Note."""
+        self.told.append(data[start:end])
+
+    def failed(self, reason: Exception) -> None:
+        """Note."""
+        self.told.append(str(reason))
+
+
+class Caller:
+    """A client's association, and the server's that it is bound to."""
+
+    def __init__(self, security: ISecurityContext | None) -> None:
+        self.answers = Answers()
+        self.server = Conversation(service())
+        interface = Interface(ECHO.if_uuid, (ECHO.major, 0), {})
+        self.association = ClientAssociation(
+            interface, lambda: None, lambda reason: None, security=security
+        )
+        self.association.bind()
+        while sent := self.association.takeOutput():
+            self.association.receiveData(self.server.raw(sent))
+
+    def call(self) -> bytes:
+        """Call an operation; the request."""
+        self.association.request(0, b"asked", self.answers)
+        return self.association.takeOutput()
+
+    def seen(self) -> tuple[object, ...]:
+        """All that can be noticed."""
+        association = self.association
+        return self.answers.told, association.littleEndian, association.takeOutput()
+
+
+def noStart(data: bytes, position: int) -> tuple[int, ...]:
+    """A response that is none for the short way."""
+    return (0,) * 7
+
+
+class SameResponses(TestCase):
+    @settings(max_examples=500)
+    @given(st.data())
+    def test_same(self, data: st.DataObject) -> None:
+        """The same responses are told in the same way, whatever was spoiled on the way."""
+        make = data.draw(st.sampled_from((None, ntlmInitiator, ntlmInitiator, spnegoInitiator)))
+        level = data.draw(st.sampled_from((*LEVELS, 6, 6)))
+        short, long = (Caller(None if make is None else make(level)) for _ in range(2))
+        server = short.server.association.security.default
+        for callID in range(2, data.draw(st.integers(2, 6))):
+            self.assertEqual(short.call(), long.call())
+            octets = pdu.Response(
+                call_id=callID - data.draw(st.sampled_from((0, 0, 1))),
+                pfc_flags=data.draw(st.sampled_from((pdu.WHOLE,) * 6 + (FIRST, FIRST, LAST, 0))),
+                alloc_hint=0,
+                p_cont_id=0,
+                stub=data.draw(st.binary(max_size=80)),
+            ).encode(data.draw(st.sampled_from((pdu.LITTLE,) * 9 + (pdu.BIG,))))
+            if server is not None and server.protects and data.draw(st.integers(0, 9)):
+                secured = Secured(server.context)
+                octets = secured.protect(octets, **data.draw(lies))
+            octets = data.draw(spoiled(octets))
+            cut = data.draw(st.integers(0, len(octets)))
+            for part in (octets[:cut], octets[cut:]):
+                short.association.receiveData(part)
+                with mock.patch.object(clientassociation, "_responseStart", noStart):
+                    long.association.receiveData(part)
+            self.assertEqual(short.seen(), long.seen())
+
+    def test_taken(self) -> None:
+        """Whole responses that are protected do take the short way."""
+        for make in (ntlmInitiator, spnegoInitiator):
+            caller = Caller(make(6))
+            self.patch(ClientSecurity, "response", None)
+            caller.association.receiveData(caller.server.raw(caller.call()))
+            self.assertEqual(caller.answers.told, [b"asked"])
             self.doCleanups()
