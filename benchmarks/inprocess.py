@@ -1,15 +1,16 @@
 """
 The server in this process, without sockets: CPU time of requests and of logons.
 
-    python benchmarks/inprocess.py [--rounds N] [--requests N] [--logons N]
+    python benchmarks/inprocess.py [--rounds N] [--requests N] [--logons N] [--json]
 
 No system call is in these figures and no other process disturbs them much, so that a change of a
-few per cent can be seen.  What a client sends is made, and sealed, before the time is taken.
+few per cent can be seen.  What a client sends is made, and sealed, before the time is taken; what
+it gets is verified afterwards.
 """
 
 import argparse
 import gc
-import statistics
+import json
 import struct
 import tempfile
 import time
@@ -19,12 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import report
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from zope.interface import implementer
 
 from tapiproxy import assembly, config, handlers, usersfile
 from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.identity import INTLMCredentials, NTLMLogon, Verified
 from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_GSS_NEGOTIATE,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
@@ -32,6 +36,7 @@ from tapiproxy.dcerpc.interface import (
     AuthenticationFailed,
 )
 from tapiproxy.dcerpc.ndr import NDR
+from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer
 from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
@@ -43,6 +48,7 @@ HERE = IPv4Address("TCP", "127.0.0.1", 13135)
 HOST = "127.0.0.2"
 NTLM, SPNEGO = RPC_C_AUTHN_WINNT, RPC_C_AUTHN_GSS_NEGOTIATE
 WAYS = {"unsealed": None, "NTLM": NTLM, "SPNEGO": SPNEGO}
+BOTH = "NTLM, call-back too"
 
 #: Padding of sealed stubs, and the auth_context_id of every client here.
 ALIGNMENT, CONTEXT_ID = 16, 1
@@ -62,6 +68,12 @@ attachedPerAddress = 1000000
 [handlers.fixed]
 [lines.bench]
 addresses = ["1"]
+"""
+CALLBACK = """
+[callback]
+user = "bench"
+password_file = "{users}"
+mechanism = "ntlm"
 """
 
 
@@ -98,14 +110,17 @@ class World:
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """A server that was put together from a configuration, as its administrator does."""
+def world(callback: bool = False) -> Iterator[World]:
+    """
+    A server that was put together from a configuration, as its administrator does.
+
+    :param callback: whether it logs on where it calls back.
+    """
     with tempfile.TemporaryDirectory() as name:
         users = Path(name, "users")
         usersfile.rewrite(users, lambda text: usersfile.withUser("", "bench", ntHash("bench"), []))
-        configuration = config.parse(
-            SITE.format(users=users), "site.toml", assembly.allowedLimits()
-        )
+        text = (SITE + CALLBACK * callback).format(users=users)
+        configuration = config.parse(text, "site.toml", assembly.allowedLimits())
         directory = DataDirectory(Path(name, "data"))
         reactor = MemoryReactorClock()
         try:
@@ -134,6 +149,53 @@ def leg(context: ISecurityContext, token: bytes) -> bytes:
     if isinstance(outcome, AuthenticationFailed):
         raise outcome
     return outcome
+
+
+@implementer(INTLMCredentials)
+class Account:
+    """The server's account, as clients know it."""
+
+    def logOn(self, logon: NTLMLogon, done: Callable[[Verified | None], None]) -> None:
+        key = logon.sessionBaseKey(ntHash("bench"))
+        done(None if key is None else Verified(principal="server", sessionBaseKey=key))
+
+
+def protected(security: ISecurityContext, head: bytes, stub: bytes) -> bytes:
+    """A whole request or response from its head without lengths, sealed."""
+    padding = -len(stub) % ALIGNMENT
+    size = security.tokenSize
+    length = len(head) + len(stub) + padding + pdu.SEC_TRAILER_SIZE + size
+    head = head[:8] + struct.pack("<HH", length, size) + head[12:]
+    verifier = pdu.AuthVerifier(
+        security.authType, security.authLevel, CONTEXT_ID, b"", auth_pad_length=padding
+    )
+    trailer = pdu.packTrailer(verifier)
+    body, token = security.protect(head, stub + bytes(padding), trailer, True)
+    return head + body + trailer + token
+
+
+def opened(security: ISecurityContext | None, octets: bytes) -> bytes:
+    """The stub of a whole request or response, which is verified where there is a context."""
+    _, length, size, *_ = pdu.responseStart.unpack_from(octets)
+    if octets[2] not in (pdu.REQUEST, pdu.RESPONSE) or length != len(octets):
+        raise RuntimeError(f"neither request nor response: {pdu.decode(octets)}")
+    start = pdu.REQUEST_HEADER_SIZE
+    if security is None:
+        return octets[start:]
+    trailer = length - size - pdu.SEC_TRAILER_SIZE
+    token = trailer + pdu.SEC_TRAILER_SIZE
+    clear = security.unprotect(
+        octets[:start], octets[start:trailer], octets[trailer:token], octets[token:], True
+    )
+    return clear[: len(clear) - octets[trailer + 2]]
+
+
+def apart(octets: bytes) -> Iterator[bytes]:
+    """The PDUs that follow each other."""
+    while octets:
+        length = int.from_bytes(octets[8:10], "little")
+        yield octets[:length]
+        octets = octets[length:]
 
 
 class Client:
@@ -189,35 +251,18 @@ class Client:
     def request(self, opnum: int, stub: bytes) -> bytes:
         """A request, sealed where this client logs on; to be sent in the order of making."""
         self._callID += 1
-        start = pdu.requestStart.pack
-        if self.security is None:
-            length = pdu.REQUEST_HEADER_SIZE + len(stub)
-            head = start(pdu.WHOLE_REQUEST, length, 0, self._callID, len(stub), 0, opnum)
-            return head + stub
-        padding = -len(stub) % ALIGNMENT
-        size = self.security.tokenSize
-        length = pdu.REQUEST_HEADER_SIZE + len(stub) + padding + pdu.SEC_TRAILER_SIZE + size
-        head = start(pdu.WHOLE_REQUEST, length, size, self._callID, len(stub), 0, opnum)
-        trailer = pdu.packTrailer(attrs.evolve(self._verifier(b""), auth_pad_length=padding))
-        body, token = self.security.protect(head, stub + bytes(padding), trailer, True)
-        return head + body + trailer + token
-
-    def opened(self, response: bytes) -> bytes:
-        """The stub of a response, which is verified where this client logs on."""
-        start, length, size, *_ = pdu.responseStart.unpack_from(response)
-        if start != pdu.WHOLE_RESPONSE or length != len(response):
-            raise RuntimeError(f"no response: {pdu.decode(response)}")
-        if self.security is None:
-            return response[pdu.REQUEST_HEADER_SIZE :]
-        trailer = length - size - pdu.SEC_TRAILER_SIZE
-        clear = self.security.unprotect(
-            response[: pdu.REQUEST_HEADER_SIZE],
-            response[pdu.REQUEST_HEADER_SIZE : trailer],
-            response[trailer : trailer + pdu.SEC_TRAILER_SIZE],
-            response[trailer + pdu.SEC_TRAILER_SIZE :],
-            True,
+        length = pdu.REQUEST_HEADER_SIZE + len(stub)
+        head = pdu.requestStart.pack(
+            pdu.WHOLE_REQUEST, length, 0, self._callID, len(stub), 0, opnum
         )
-        return clear[: len(clear) - response[trailer + 2]]
+        return head + stub if self.security is None else protected(self.security, head, stub)
+
+    def answer(self, callID: int, stub: bytes = b"") -> bytes:
+        """A response to a call-back, sealed where the server logs on."""
+        length = pdu.REQUEST_HEADER_SIZE + len(stub)
+        head = pdu.responseStart.pack(pdu.WHOLE_RESPONSE, length, 0, callID, len(stub), 0, 0)
+        security = self.backSecurity
+        return head + stub if security is None else protected(security, head, stub)
 
     def attach(self) -> None:
         """ClientAttach with a call-back, then Initialize, NegotiateAPIVersion and Open."""
@@ -226,20 +271,11 @@ class Client:
         _, _, factory, _, _ = self._world.reactor.tcpClients.pop()
         self.back, self.backWire = factory.buildProtocol(None), Wire()
         self.back.makeConnection(self.backWire)
-        self.backWire.clear()
-        accepted = pdu.BindAck(
-            call_id=1,
-            max_xmit_frag=pdu.MAX_FRAGMENT,
-            max_recv_frag=pdu.MAX_FRAGMENT,
-            assoc_group_id=1,
-            sec_addr=b"",
-            results=(pdu.ContextResult(pdu.ACCEPTANCE, 0, NDR.syntaxID),),
-        )
-        self.back.dataReceived(accepted.encode())
-        self.backWire.clear()
-        self.back.dataReceived(answer(2, idl.encodeRemoteSPAttachReply(b"\1" * 20, 0)))
+        self.acceptBind()
+        opened(self.backSecurity, self.backWire.taken())
+        self.back.dataReceived(self.answer(2, idl.encodeRemoteSPAttachReply(b"\1" * 20, 0)))
         self._world.reactor.advance(0)
-        stub = self.opened(self.wire.taken())
+        stub = opened(self.security, self.wire.taken())
         self.context = idl.decodeClientAttachReply(stub, 0, len(stub)).phContext
         words = self.ask([INITIALIZE, *[0] * 3, 0x1111, *[0] * 3, TAPI_2_2], b"b\0\0\0")
         hLineApp = words[2]
@@ -250,9 +286,36 @@ class Client:
         words = self.ask([OPEN, 0, hLineApp, 0, 0, words[6], 0, 0x2222, 1, 0, NO_DATA, 0, NO_DATA])
         self.hLine = words[4]
 
+    def acceptBind(self) -> None:
+        """The server's bind, and its logon by NTLM if there is one."""
+        verifier = pdu.decode(self.backWire.taken()).auth_verifier
+        self.backSecurity: NTLMAcceptor | None = None
+        if verifier is not None:
+            names = NTLMServer(computerName="BENCH", domainName="BENCH", dnsName="bench")
+            self.backSecurity = NTLMAcceptor(names, Account(), verifier.auth_level)
+            verifier = attrs.evolve(
+                verifier, auth_value=leg(self.backSecurity, verifier.auth_value)
+            )
+        accepted = pdu.BindAck(
+            call_id=1,
+            pfc_flags=pdu.WHOLE | (0 if verifier is None else pdu.PFC_SUPPORT_HEADER_SIGN),
+            auth_verifier=verifier,
+            max_xmit_frag=pdu.MAX_FRAGMENT,
+            max_recv_frag=pdu.MAX_FRAGMENT,
+            assoc_group_id=1,
+            sec_addr=b"",
+            results=(pdu.ContextResult(pdu.ACCEPTANCE, 0, NDR.syntaxID),),
+        )
+        self.back.dataReceived(accepted.encode())
+        if self.backSecurity is not None:
+            auth3, *more = apart(self.backWire.taken())
+            leg(self.backSecurity, pdu.decode(auth3).auth_verifier.auth_value)
+            # RemoteSPAttach has come with it.
+            self.backWire.write(b"".join(more))
+
     def ask(self, words: list[int], data: bytes = b"") -> tuple[int, ...]:
         """A request that is answered at once; the fifteen DWORDs of the answer."""
-        stub = self.opened(self.say(self.clientRequest(words, data)))
+        stub = opened(self.security, self.say(self.clientRequest(words, data)))
         found = struct.unpack_from("<15I", stub, 12)
         if found[0]:
             raise RuntimeError(f"request {words[0]} is answered {found[0]:#x}")
@@ -275,17 +338,11 @@ class Client:
         )
 
 
-def answer(callID: int, stub: bytes = b"") -> bytes:
-    """A plain response."""
-    length = pdu.REQUEST_HEADER_SIZE + len(stub)
-    start = pdu.responseStart.pack(pdu.WHOLE_RESPONSE, length, 0, callID, len(stub), 0, 0)
-    return start + stub
-
-
 def requests(client: Client, number: int, count: int) -> float:
     """CPU microseconds of each of so many requests, from call to the end of its call-back."""
     made = [
-        (client.createAgent(number + each + 1), answer(3 + number + each)) for each in range(count)
+        (client.createAgent(number + each + 1), client.answer(3 + number + each))
+        for each in range(count)
     ]
     ask, take = client.protocol.dataReceived, client.back.dataReceived
     gc.collect()
@@ -294,17 +351,13 @@ def requests(client: Client, number: int, count: int) -> float:
         ask(asked)
         take(taken)
     spent = time.thread_time_ns() - began
-    answers, position, seen = client.wire.taken(), 0, 0
-    while position < len(answers):
-        end = position + int.from_bytes(answers[position + 8 : position + 10], "little")
-        stub = client.opened(answers[position:end])
-        if int.from_bytes(stub[12:16], "little") != number + seen + 1:
-            raise RuntimeError("an acknowledgement with another request ID")
-        position = end
-        seen += 1
-    events = client.backWire.taken().count(b"\x33\x33\0\0")
-    if (seen, events) != (count, count):
-        raise RuntimeError(f"{count} requests, {seen} answers, {events} events")
+    stubs = [opened(client.security, each) for each in apart(client.wire.taken())]
+    acknowledged = [int.from_bytes(stub[12:16], "little") for stub in stubs]
+    stubs = [opened(client.backSecurity, each) for each in apart(client.backWire.taken())]
+    # dwParam1 of the ASYNCEVENTMSG that is behind context handle, max_count, offset, actual_count
+    completed = [int.from_bytes(stub[56:60], "little") for stub in stubs]
+    if not acknowledged == completed == [number + each + 1 for each in range(count)]:
+        raise RuntimeError("acknowledgements or events of other requests than those that were made")
     return spent / count / 1000
 
 
@@ -332,31 +385,40 @@ def logons(world: World, authType: int | None, count: int) -> float:
     return spent / count / 1000
 
 
-def main() -> None:
-    """Measure in turn, and print medians with the least and the greatest."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[1])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--logons", type=int, default=100)
-    options = parser.parse_args()
-    with world() as made:
-        clients = {}
-        for name, way in WAYS.items():
-            clients[name] = Client(made, way)
-            clients[name].logOn(lambda receive, data: receive(data))
-            clients[name].wire.clear()
-            clients[name].attach()
-        found: dict[str, list[float]] = {}
-        for number in range(options.rounds):
+def measured(rounds: int, count: int, logonCount: int) -> dict[str, list[float]]:
+    """CPU microseconds by what they were spent on, a figure for each round."""
+    found: dict[str, list[float]] = {}
+    with world() as made, world(callback=True) as calling:
+        clients = {name: ready(made, way) for name, way in WAYS.items()}
+        clients[BOTH] = ready(calling, NTLM)
+        for number in range(rounds):
             for name, client in clients.items():
-                spent = requests(client, number * options.requests, options.requests)
+                spent = requests(client, number * count, count)
                 found.setdefault(f"request, {name}", []).append(spent)
             for name, way in WAYS.items():
-                found.setdefault(f"logon, {name}", []).append(logons(made, way, options.logons))
-    for name, values in found.items():
-        print(
-            f"{name:20} {statistics.median(values):8.2f} us [{min(values):.2f}..{max(values):.2f}]"
-        )
+                found.setdefault(f"logon, {name}", []).append(logons(made, way, logonCount))
+    return found
+
+
+def ready(world: World, authType: int | None) -> Client:
+    """A client with an open line."""
+    client = Client(world, authType)
+    client.logOn(lambda receive, data: receive(data))
+    client.wire.clear()
+    client.attach()
+    return client
+
+
+def main() -> None:
+    """Measure in turn, and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[1])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--requests", type=int, default=1000, help="of a round")
+    parser.add_argument("--logons", type=int, default=100, help="of a round")
+    parser.add_argument("--json", action="store_true", help="every figure, for a program")
+    options = parser.parse_args()
+    found = measured(options.rounds, options.requests, options.logons)
+    print(json.dumps(found) if options.json else "\n".join(report.inProcess(found)))
 
 
 if __name__ == "__main__":

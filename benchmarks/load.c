@@ -12,10 +12,13 @@
  * polled, so that the generator's own wake-up is no part of the latency.
  *
  *   load --port N [--mode tapsrv|bare|echo] [--clients N] [--window N] [--seconds S] [--warmup S]
- *        [--pid SERVER] [--generated-ids] [--idle]
+ *        [--pid SERVER] [--generated-ids] [--idle] [--sealed] [--sealed-callback]
  *
  * Modes beside tapsrv: "bare" drives bare.py (same bytes, no protocol); "echo" drives an RPC server
  * that answers each ClientRequest and nothing else (no connection B).
+ * With --sealed the clients log on by NTLM (ntlm.h) and seal their requests; with --sealed-callback
+ * the server does so in its call-backs.  Every signature that comes is verified, and every answer
+ * and event unsealed, before it is looked at.
  * With --idle the clients only attach: it prints "attached" and waits for the end of its input.
  * Otherwise one line of JSON is printed.  Exit status 1, with the reason on standard error, as soon
  * as the server does anything but what it should.
@@ -38,6 +41,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ntlm.h"
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
@@ -50,7 +55,7 @@ enum mode { TAPSRV, BARE, ECHO };
 static enum mode mode = TAPSRV;
 static int port = 0, clients = 1, window = 1, serverPID = 0;
 static double seconds = 1.0, warmup = 0.3;
-static bool idle = false, generatedIDs = false;
+static bool idle = false, generatedIDs = false, sealed = false, sealedCallback = false;
 
 /* ---- small things ---- */
 
@@ -127,6 +132,7 @@ static u64 machineTime(void)
 
 struct client {
     int a, b;               /* tapsrv and remotesp connections */
+    struct security key[2]; /* of A and B, where they are sealed */
     u8 context[20];         /* PCONTEXT_HANDLE_TYPE from ClientAttach */
     u32 hLine, callID;
     u32 sent, acknowledged, completed;
@@ -147,11 +153,15 @@ static bool measuring;
 static u64 requests, eventCalls;
 static u32 *latency;        /* in units of 100 ns */
 static u64 latencies;
-static int acknowledgementSize, eventProcSize, requestSize;
+static int acknowledgementSize, eventProcSize, requestSize, createAgentSize;
 
 /* ---- PDUs: [C706] 12.6.4, with the values seen from a real MS-RPC runtime ---- */
 
-enum { REQUEST = 0, RESPONSE = 2, FAULT = 3, BIND = 11, BIND_ACK = 12 };
+enum { REQUEST = 0, RESPONSE = 2, FAULT = 3, BIND = 11, BIND_ACK = 12, AUTH3 = 16 };
+enum { SUPPORT_HEADER_SIGN = 4, TRAILER = 8, SIGNATURE = 16 };
+
+/* sec_trailer: RPC_C_AUTHN_WINNT, RPC_C_AUTHN_LEVEL_PKT_PRIVACY, no padding, context 1 */
+static const u8 SEC_TRAILER[TRAILER] = {10, 6, 0, 0, 1};
 
 static const u8 TAPSRV_SYNTAX[20] = {
     0x20, 0x65, 0x5f, 0x2f, 0x46, 0xca, 0x67, 0x10, 0xb3, 0x19, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda, 1};
@@ -176,6 +186,56 @@ static int request(u8 *pdu, int opnum, int stubLength, u32 callID)
     put32(pdu + 16, stubLength);
     put16(pdu + 22, opnum);
     return HEADER + stubLength;
+}
+
+/* A verifier at the end of a PDU of this length whose token is in its place: a leg of a logon. */
+static int leg(u8 *pdu, int length, int tokenSize)
+{
+    memcpy(pdu + length, SEC_TRAILER, TRAILER);
+    pdu[3] |= pdu[2] == AUTH3 ? 0 : SUPPORT_HEADER_SIGN;
+    put16(pdu + 8, length + TRAILER + tokenSize);
+    put16(pdu + 10, tokenSize);
+    return length + TRAILER + tokenSize;
+}
+
+/* Where the token of such a PDU is. */
+static const u8 *tokenOf(const u8 *pdu, int length, int *size)
+{
+    *size = get16(pdu + 10);
+    if (*size > length - 16 - TRAILER || !*size)
+        fail("a PDU of type %d where a logon should go on: %d octets of token", pdu[2], *size);
+    return pdu + length - *size;
+}
+
+/* Seal a request or a response; returns its new length. */
+static int protect(struct direction *way, u8 *pdu, int length)
+{
+    int padding = -(length - HEADER) & 15, size = length - HEADER + padding;
+    memset(pdu + length, 0, padding);
+    u8 *trailer = pdu + HEADER + size;
+    memcpy(trailer, SEC_TRAILER, TRAILER);
+    trailer[2] = padding;
+    length = HEADER + size + TRAILER + SIGNATURE;
+    put16(pdu + 8, length);
+    put16(pdu + 10, SIGNATURE);
+    sealPDU(way, pdu, HEADER, size);
+    return length;
+}
+
+/* Verify and unseal; returns the length that it has without what sealing added. */
+static int unprotect(struct direction *way, u8 *pdu, int length)
+{
+    int size = length - HEADER - TRAILER - SIGNATURE;
+    if (pdu[2] == FAULT)
+        fail("a fault, status %08x", get32(pdu + 24));
+    if (get16(pdu + 10) != SIGNATURE || size < 0)
+        fail("a PDU of type %d that is not sealed", pdu[2]);
+    unsealPDU(way, pdu, HEADER, size);
+    u8 *trailer = pdu + HEADER + size;
+    if (trailer[0] != SEC_TRAILER[0] || trailer[1] != SEC_TRAILER[1] || trailer[2] > size)
+        fail("a PDU with provider %d, level %d, %d octets of padding", trailer[0], trailer[1],
+             trailer[2]);
+    return HEADER + size - trailer[2];
 }
 
 static void sendAll(int fd, const u8 *data, int length)
@@ -212,8 +272,33 @@ static void bindTapsrv(struct client *c, u8 *pdu)
     put32(pdu + 28, 1 << 16); /* number 0, with one transfer syntax */
     memcpy(pdu + 32, TAPSRV_SYNTAX, 20);
     memcpy(pdu + 52, NDR_SYNTAX, 20);
-    sendAll(c->a, pdu, 72);
-    receivePDU(c->a, pdu, BIND_ACK);
+    if (!sealed) {
+        sendAll(c->a, pdu, 72);
+        receivePDU(c->a, pdu, BIND_ACK);
+        return;
+    }
+    struct logon logon;
+    u8 chance[24], challenge[BUFFER];
+    if (getentropy(chance, sizeof chance))
+        fail("no random octets: %m");
+    sendAll(c->a, pdu, leg(pdu, 72, negotiateMessage(&logon, pdu + 72 + TRAILER)));
+    int size, length = receivePDU(c->a, challenge, BIND_ACK);
+    const u8 *token = tokenOf(challenge, length, &size);
+    header(pdu, AUTH3, 0, c->callID - 1);
+    sendAll(c->a, pdu, leg(pdu, 20, authenticateMessage(&logon, token, size, chance,
+                                                        pdu + 20 + TRAILER, &c->key[0])));
+}
+
+static void sendRequest(struct client *c, u8 *pdu, int length)
+{
+    sendAll(c->a, pdu, sealed ? protect(&c->key[0].out, pdu, length) : length);
+}
+
+static void receiveResponse(struct client *c, u8 *pdu)
+{
+    int length = receivePDU(c->a, pdu, RESPONSE);
+    if (sealed)
+        unprotect(&c->key[0].in, pdu, length);
 }
 
 /* A conformant varying string of wide characters; returns where the next thing goes. */
@@ -242,14 +327,22 @@ static void sendAttach(struct client *c, u8 *pdu)
     while ((p - stub) % 4)
         *p++ = 0;
     p = wideString(p, machine);
-    sendAll(c->a, pdu, request(pdu, 0, p - stub, c->callID++));
+    sendRequest(c, pdu, request(pdu, 0, p - stub, c->callID++));
 }
 
 /* The client's own remotesp: accept the server's connection, its bind and its RemoteSPAttach. */
 static void acceptCallBack(struct client *c, u8 *pdu)
 {
-    receivePDU(c->b, pdu, BIND);
+    struct logon logon;
+    u8 chance[8], token[MOST_TOKEN];
+    int tokenSize = 0, length = receivePDU(c->b, pdu, BIND);
     u32 callID = get32(pdu + 12);
+    if (getentropy(chance, sizeof chance))
+        fail("no random octets: %m");
+    if (sealedCallback) {
+        const u8 *theirs = tokenOf(pdu, length, &tokenSize);
+        tokenSize = challengeMessage(&logon, theirs, tokenSize, chance, token);
+    }
     header(pdu, BIND_ACK, 56, callID);
     put16(pdu + 16, 5840);
     put16(pdu + 18, 5840);
@@ -258,14 +351,23 @@ static void acceptCallBack(struct client *c, u8 *pdu)
     put32(pdu + 28, 1);      /* one result: accepted */
     put32(pdu + 32, 0);
     memcpy(pdu + 36, NDR_SYNTAX, 20);
-    sendAll(c->b, pdu, 56);
+    if (sealedCallback) {
+        memcpy(pdu + 56 + TRAILER, token, tokenSize);
+        sendAll(c->b, pdu, leg(pdu, 56, tokenSize));
+        length = receivePDU(c->b, pdu, AUTH3);
+        const u8 *theirs = tokenOf(pdu, length, &tokenSize);
+        verifyAuthenticate(&logon, theirs, tokenSize, &c->key[1]);
+    } else
+        sendAll(c->b, pdu, 56);
 
-    receivePDU(c->b, pdu, REQUEST);
+    length = receivePDU(c->b, pdu, REQUEST);
+    if (sealedCallback)
+        unprotect(&c->key[1].in, pdu, length);
     header(pdu, RESPONSE, 48, get32(pdu + 12));
     put32(pdu + 16, 24);
     memset(pdu + 24, 0, 24); /* attributes, uuid, return value */
     memcpy(pdu + 28, "remotesp-of-load", 16);
-    sendAll(c->b, pdu, 48);
+    sendAll(c->b, pdu, sealedCallback ? protect(&c->key[1].out, pdu, 48) : 48);
 }
 
 /* Wrap pBuffer, which lies at pdu + 56, in a ClientRequest. */
@@ -284,8 +386,8 @@ static int clientRequest(struct client *c, u8 *pdu, u32 length)
 /* One synchronous TAPI request; afterwards the answer's fifteen DWORDs are at the returned place. */
 static u8 *ask(struct client *c, u8 *pdu, u32 length, const char *name)
 {
-    sendAll(c->a, pdu, clientRequest(c, pdu, length));
-    receivePDU(c->a, pdu, RESPONSE);
+    sendRequest(c, pdu, clientRequest(c, pdu, length));
+    receiveResponse(c, pdu);
     if (get32(pdu + 36))
         fail("%s is answered %08x", name, get32(pdu + 36));
     return pdu + 36;
@@ -385,7 +487,7 @@ static void attach(int number)
         receivePDU(c->b, pdu, REQUEST);
     if (mode == TAPSRV) {
         acceptCallBack(c, pdu);
-        receivePDU(c->a, pdu, RESPONSE);
+        receiveResponse(c, pdu);
         if (get32(pdu + 48))
             fail("ClientAttach is answered %08x", get32(pdu + 48));
         memcpy(c->context, pdu + 24, 20);
@@ -414,7 +516,7 @@ static void buildCreateAgent(void)
         put16(q + 80 + 2 * i, pin[i]);
     }
     struct client nobody = {0};
-    requestSize = clientRequest(&nobody, createAgent, 60 + 32);
+    createAgentSize = clientRequest(&nobody, createAgent, 60 + 32);
 }
 
 /* Fill the window again, with one send. */
@@ -426,11 +528,12 @@ static void sendRequests(struct client *c)
     int length = 0;
     for (; c->sent - over < (u32)window; c->sent++, length += requestSize) {
         u8 *pdu = out + length;
-        memcpy(pdu, createAgent, requestSize);
+        memcpy(pdu, createAgent, createAgentSize);
         put32(pdu + 12, c->callID++);
         memcpy(pdu + HEADER, c->context, 20);
         put32(pdu + 56 + 8, generatedIDs ? 0 : (c->sent & 0x3fffffff) + 1); /* dwRequestID */
         put32(pdu + 56 + 16, c->hLine);
+        requestSize = sealed ? protect(&c->key[0].out, pdu, createAgentSize) : createAgentSize;
         c->sentAt[c->sent % RING] = t ? t : (t = now());
     }
     if (length)
@@ -457,10 +560,9 @@ static void finish(struct client *c, u32 which, u64 t)
         latency[latencies++] = (t - c->sentAt[which % RING]) / 100;
 }
 
-static void acknowledgement(struct client *c, const u8 *pdu, int length)
+static void acknowledgement(struct client *c, const u8 *pdu)
 {
     u32 which = c->acknowledged++;
-    acknowledgementSize = length;
     if (pdu[2] != RESPONSE)
         fail("a ClientRequest is answered by a PDU of type %d, status %08x", pdu[2], get32(pdu + 24));
     if (mode == TAPSRV) {
@@ -478,7 +580,6 @@ static void eventProc(struct client *c, const u8 *pdu, int length)
 {
     const u8 *event = pdu + 56, *end = event + get32(pdu + 52);
     u64 t = now();
-    eventProcSize = length;
     if (pdu[2] != REQUEST || end > pdu + length)
         fail("no RemoteSPEventProc: type %d, %d bytes", pdu[2], length);
     if (measuring)
@@ -519,11 +620,16 @@ static void receive(struct client *c, int onB)
         if (*have - start < length)
             break;
         if (onB) {
-            eventProc(c, pdu, length);
+            eventProcSize = length;
+            eventProc(c, pdu, sealedCallback ? unprotect(&c->key[1].in, pdu, length) : length);
             header(answers + answered, RESPONSE, HEADER, get32(pdu + 12));
-            answered += HEADER;
-        } else
-            acknowledgement(c, pdu, length);
+            answered += sealedCallback ? protect(&c->key[1].out, answers + answered, HEADER) : HEADER;
+        } else {
+            acknowledgementSize = length;
+            if (sealed)
+                unprotect(&c->key[0].in, pdu, length);
+            acknowledgement(c, pdu);
+        }
         start += length;
     }
     if (answered)
@@ -594,7 +700,8 @@ static void options(int count, char **words)
     static const struct option known[] = {
         {"port", 1, 0, 'p'},    {"mode", 1, 0, 'm'},   {"clients", 1, 0, 'c'},
         {"window", 1, 0, 'w'},  {"seconds", 1, 0, 's'}, {"warmup", 1, 0, 'u'},
-        {"pid", 1, 0, 'P'},     {"generated-ids", 0, 0, 'g'}, {"idle", 0, 0, 'i'}, {0}};
+        {"pid", 1, 0, 'P'},     {"generated-ids", 0, 0, 'g'}, {"idle", 0, 0, 'i'},
+        {"sealed", 0, 0, 'S'},  {"sealed-callback", 0, 0, 'B'}, {0}};
     for (int o; (o = getopt_long(count, words, "", known, NULL)) != -1;) {
         switch (o) {
         case 'p': port = atoi(optarg); break;
@@ -605,6 +712,8 @@ static void options(int count, char **words)
         case 'P': serverPID = atoi(optarg); break;
         case 'g': generatedIDs = true; break;
         case 'i': idle = true; break;
+        case 'S': sealed = true; break;
+        case 'B': sealedCallback = true; break;
         case 'm':
             mode = !strcmp(optarg, "bare") ? BARE : !strcmp(optarg, "echo") ? ECHO : TAPSRV;
             break;

@@ -62,7 +62,7 @@ class Generator:
         words = [str(self.program), "--mode", server.mode, "--port", str(server.port)]
         words += ["--pid", str(server.pid), "--clients", str(load.clients)]
         words += ["--window", str(load.window), "--seconds", str(self.seconds)]
-        words += ["--warmup", str(self.warmup), *more]
+        words += ["--warmup", str(self.warmup), *server.options, *more]
         if self.generatedIDs:
             words.append("--generated-ids")
         process = subprocess.Popen(
@@ -112,7 +112,7 @@ def compileLoad(directory: Path) -> Path:
     :raises RuntimeError: there is no C compiler, or it refuses.
     """
     program = directory / "load"
-    command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(HERE / "load.c")]
+    command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(HERE / "load.c"), "-lm"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except FileNotFoundError:

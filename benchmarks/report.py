@@ -36,11 +36,12 @@ def rows(names: Sequence[str], load: Load, repetitions: Sequence[Sequence[Run]])
     ]
 
 
-def figures(found: Iterable[Row]) -> list[str]:
+def figures(found: Sequence[Row]) -> list[str]:
     """The table of rates: medians, and the ratios' median with the least and the greatest."""
+    baseline = found[0].server if found else "nothing"
     lines = [
         "| server | load | req/s | CPU us/req | p50 us | p99 us | server busy | load idle "
-        "| events/call | ratio to bare |",
+        f"| events/call | ratio to {baseline} |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in found:
@@ -60,6 +61,27 @@ def figures(found: Iterable[Row]) -> list[str]:
     return lines
 
 
+def sealing(found: Sequence[Row], baseline: str) -> list[str]:
+    """
+    The table of what sealing leaves of a rate, within each repetition.
+
+    :param baseline: the server of the same kind that seals nothing.
+    """
+    lines = [
+        f"| server | load | rate, to {baseline} | CPU per request, the other way about |",
+        "|---|---|---|---|",
+    ]
+    unsealed = {row.load: row for row in found if row.server == baseline}
+    for row in found:
+        if not row.server.startswith(f"{baseline}, "):
+            continue
+        pairs = list(zip(row.runs, unsealed[row.load].runs, strict=True))
+        rates = [run.rate / other.rate for run, other in pairs]
+        spent = [other.cpu_us / run.cpu_us for run, other in pairs]
+        lines.append(f"| {row.server} | {row.load} | {ratio(rates)} | {ratio(spent)} |")
+    return lines
+
+
 def ratio(values: Sequence[float]) -> str:
     """A ratio as the median with its range."""
     return f"{median(values):.2f} [{min(values):.2f}..{max(values):.2f}]"
@@ -74,6 +96,15 @@ def memory(found: dict[str, float], clients: int) -> list[str]:
     """The table of resident memory per client."""
     lines = [f"| server | kB per client, {clients} attached and idle |", "|---|---|"]
     return lines + [f"| {name} | {used / 1000:.1f} |" for name, used in found.items()]
+
+
+def inProcess(found: dict[str, list[float]]) -> list[str]:
+    """The table of CPU time without sockets, by what it was spent on."""
+    lines = ["| in process, without sockets | CPU us |", "|---|---|"]
+    for name, values in found.items():
+        text = f"{median(values):.1f} [{min(values):.1f}..{max(values):.1f}]"
+        lines.append(f"| {name} | {text} |")
+    return lines
 
 
 def profile(found: Profile, load: Load) -> list[str]:

@@ -1,7 +1,7 @@
 """
 Measure tapiproxy: proxied requests per second, CPU time, latency and memory, against bare Twisted.
 
-    python benchmarks/run.py [--quick] [--profile] [--json FILE]
+    python benchmarks/run.py [--quick] [--sealing] [--profile] [--json FILE]
 
 Nothing passes or fails by a figure: the exit status says only whether everything worked.  What is
 measured, and how to read it, stands in docs/benchmarks.md.
@@ -12,9 +12,10 @@ import json
 import os
 import platform
 import resource
+import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[1])
     parser.add_argument("--quick", action="store_true", help="seconds, not minutes: does it work?")
+    parser.add_argument(
+        "--sealing", action="store_true", help="tapiproxy alone: what sealing and logons cost"
+    )
     parser.add_argument("--repetitions", type=int, default=3, help="of each load (default 3)")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each run (default 1)")
     parser.add_argument(
@@ -82,26 +86,34 @@ def rates(generator: Generator, options: argparse.Namespace, directory: Path) ->
     found: list[report.Row] = []
     core = options.cores[0]
     with ExitStack() as started:
-        ours = started.enter_context(servers.tapiproxy(core, directory, options.handler))
-        say("first run: sizes")
-        sizes = generator.run(ours, Load(1))
-        compared = [
-            *(
-                started.enter_context(
-                    servers.bare(core, directory, sizes.ack_bytes, sizes.event_bytes, direct)
-                )
-                for direct in (False, True)
-            ),
-            ours,
+        ours = [
+            started.enter_context(servers.tapiproxy(core, directory, options.handler, sealing))
+            for sealing in servers.SEALINGS
         ]
+        bare = [] if options.sealing else bareServers(generator, ours[0], options, directory)
+        compared = [*map(started.enter_context, bare), *ours]
         for load in LOADS[:2] if options.quick else LOADS:
             found += compare(generator, compared, load, options)
+        if options.sealing:
+            return found
         if servers.impacketInstalled():
             theirs = started.enter_context(servers.impacket(core, directory))
             found += compare(generator, [compared[0], theirs], Load(1), options)[1:]
         else:
             say("impacket is not installed: left out")
     return found
+
+
+def bareServers(
+    generator: Generator, ours: Server, options: argparse.Namespace, directory: Path
+) -> list[AbstractContextManager[Server]]:
+    """The baselines, which move as many bytes as ours."""
+    say("first run: sizes")
+    sizes = generator.run(ours, Load(1))
+    return [
+        servers.bare(options.cores[0], directory, sizes.ack_bytes, sizes.event_bytes, direct)
+        for direct in (False, True)
+    ]
 
 
 def compare(
@@ -123,15 +135,39 @@ def compare(
 
 def memory(generator: Generator, options: argparse.Namespace, directory: Path) -> dict[str, float]:
     """Resident memory per client, of servers that have served nobody before."""
-    core, found = options.cores[0], {}
-    for start in (
-        servers.tapiproxy(core, directory, options.handler),
-        servers.bare(core, directory, 140, 112, direct=False),
-    ):
+    core = options.cores[0]
+    found: dict[str, float] = {}
+    starts = [
+        servers.tapiproxy(core, directory, options.handler, sealing) for sealing in servers.SEALINGS
+    ]
+    if not options.sealing:
+        starts.append(servers.bare(core, directory, 140, 112, direct=False))
+    for start in starts:
         with start as server:
             generator.residentPerClient(server, WARMING)
             say(f"memory: {options.clients} clients, {server.name}")
             found[server.name] = generator.residentPerClient(server, options.clients)
+    return found
+
+
+def inProcess(options: argparse.Namespace) -> dict[str, list[float]]:
+    """
+    CPU time of requests and logons without sockets, by ``inprocess.py`` on the server's core.
+
+    :raises RuntimeError: it failed; with what it said.
+    """
+    say("in process: requests and logons")
+    command = [sys.executable, str(servers.HERE / "inprocess.py"), "--json"]
+    if options.quick:
+        command += ["--rounds", "1", "--requests", "50", "--logons", "5"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        os.sched_setaffinity(process.pid, {options.cores[0]})
+        output, said = process.communicate(timeout=measure.PATIENCE)
+    if process.returncode:
+        raise RuntimeError(f"inprocess.py: {said.strip()}")
+    found: dict[str, list[float]] = json.loads(output)
     return found
 
 
@@ -167,6 +203,10 @@ def main() -> int:
             )
             found = rates(generator, options, directory)
             print("\n".join(report.figures(found)), end="\n\n", flush=True)
+            sealing = report.sealing(found, servers.UNSEALED.name)
+            print("\n".join(sealing), end="\n\n", flush=True)
+            alone = inProcess(options)
+            print("\n".join(report.inProcess(alone)), end="\n\n", flush=True)
             used = memory(generator, options, directory)
             print("\n".join(report.memory(used, options.clients)), end="\n\n", flush=True)
             if options.profile:
@@ -180,6 +220,7 @@ def main() -> int:
         everything: dict[str, Any] = {
             "machine": facts,
             "settings": {name: str(value) for name, value in vars(options).items()},
+            "in process": alone,
             "rates": [attrs.asdict(row) for row in found],
             "memory": used,
             "profile": attrs.asdict(profiled) if profiled else None,

@@ -23,12 +23,17 @@ LISTENING = "0A"
 
 @attrs.frozen(kw_only=True)
 class Server:
-    """A running server, and how the load generator is to speak to it."""
+    """
+    A running server, and how the load generator is to speak to it.
+
+    :ivar options: what else to tell the load generator.
+    """
 
     name: str
     mode: str
     port: int
     pid: int
+    options: tuple[str, ...] = ()
 
     def residentMemory(self) -> int:
         """Resident memory now, in bytes."""
@@ -38,22 +43,69 @@ class Server:
         raise RuntimeError(f"{self.name} has ended")
 
 
-def tapiproxy(core: int, directory: Path, handler: str) -> AbstractContextManager[Server]:
-    """tapiproxy as twistd starts it: its embedded default, with another handler."""
+@attrs.frozen(kw_only=True)
+class Sealing:
+    """
+    What of the load is sealed.
+
+    :ivar name: as the tables have it.
+    :ivar requests: whether clients log on and seal their requests.
+    :ivar callbacks: whether the server does so when it calls them back.
+    """
+
+    name: str
+    requests: bool
+    callbacks: bool
+
+    def configuration(self, port: int, handler: str, directory: Path) -> str:
+        """The configuration of a server on that port, whose files are in a directory."""
+        level = "privacy" if self.requests else "none"
+        text = (
+            f'[listeners.load]\nendpoint = "tcp:{port}:interface=127.0.0.1"\n'
+            f'minimum_level = "{level}"\n'
+            f'[authentication]\nusers_file = "{directory / "users"}"\n'
+            f"[handlers.{handler}]\n"
+            '[lines.bench]\naddresses = ["1"]\n'
+        )
+        if self.callbacks:
+            text += (
+                f'[callback]\nuser = "{ACCOUNT}"\npassword_file = "{directory / "users"}"\n'
+                'mechanism = "ntlm"\n'
+            )
+        return text
+
+
+#: The load generator's account; its NT hash stands in ntlm.h as well.
+ACCOUNT, NT_HASH = "bench", "79d53f1f564aa978e5a5ffeae2cc12c3"
+
+UNSEALED = Sealing(name="tapiproxy", requests=False, callbacks=False)
+SEALED = Sealing(name="tapiproxy, sealed requests", requests=True, callbacks=False)
+BOTH_SEALED = Sealing(name="tapiproxy, call-backs sealed too", requests=True, callbacks=True)
+SEALINGS = (UNSEALED, SEALED, BOTH_SEALED)
+
+
+def tapiproxy(
+    core: int, directory: Path, handler: str, sealing: Sealing = UNSEALED
+) -> AbstractContextManager[Server]:
+    """tapiproxy as twistd starts it, with a configuration that differs only in what is sealed."""
     port = freePort()
+    users = directory / "users"
+    users.touch(mode=0o600)
+    users.write_text(f"user {ACCOUNT}:{NT_HASH}\n")
+    configuration = directory / f"site-{port}.toml"
+    configuration.write_text(sealing.configuration(port, handler, directory))
     command = [
         str(Path(sys.executable).with_name("twistd")),
         "--nodaemon",
         "--pidfile=",
         "tapiproxy",
-        "--listen",
-        f"tcp:{port}:interface=127.0.0.1",
-        "--handler",
-        handler,
+        "--config",
+        str(configuration),
         "--data",
-        str(directory / "data"),
+        str(directory / f"data-{port}"),
     ]
-    return running("tapiproxy", "tapsrv", command, port, core, directory)
+    options = ("--sealed",) * sealing.requests + ("--sealed-callback",) * sealing.callbacks
+    return running(sealing.name, "tapsrv", command, port, core, directory, options)
 
 
 def bare(
@@ -84,7 +136,13 @@ def impacketInstalled() -> bool:
 
 @contextmanager
 def running(
-    name: str, mode: str, command: list[str], port: int, core: int, directory: Path
+    name: str,
+    mode: str,
+    command: list[str],
+    port: int,
+    core: int,
+    directory: Path,
+    options: tuple[str, ...] = (),
 ) -> Iterator[Server]:
     """
     Start a command and wait until it listens; stop it at the end.
@@ -107,7 +165,7 @@ def running(
             if process.poll() is not None or time.monotonic() > limit:
                 raise RuntimeError(f"{name} does not listen; it said:\n{log.read_text()}")
             time.sleep(0.1)
-        yield Server(name=name, mode=mode, port=port, pid=process.pid)
+        yield Server(name=name, mode=mode, port=port, pid=process.pid, options=options)
     finally:
         process.terminate()
         try:
