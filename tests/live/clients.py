@@ -46,6 +46,9 @@ from tests.live.smbd import Smbd
 USER = samba.USERS[0]
 PASSWORD = samba.PASSWORD
 
+#: An account with letters that are not ASCII, of the same password.
+FOREIGN = "j\u00f6rg"
+
 #: What clients of no domain name as theirs: their own computer.
 DOMAIN = "PC7"
 
@@ -68,7 +71,7 @@ password_file = "{password}"
 [lines.hers]
 addresses = ["1000"]
 handler = "acd"
-users = ["alice", 'DOM\\alice']
+users = ["{user}", "{foreign}", 'DOM\\{user}']
 """
 
 PIPE = """
@@ -95,16 +98,18 @@ class Logon(NamedTuple):
     level: int
     headerSigning: bool
     pipe: bool
+    user: str = USER
     password: str = PASSWORD
-    #: By the tickets of this process, instead of a password; SMB has the password all the same.
-    kerberos: bool = False
+    #: By the tickets of this process: "never", "preferred" to the password, "always".  SMB has the
+    #: password all the same.
+    kerberos: str = "never"
 
     def __str__(self) -> str:
         transport = "pipe" if self.pipe else "tcp"
         signing = "header" if self.headerSigning else "plain"
         provider, level = pdus.PROTOCOLS[self.authType], LEVEL_NAMES[self.level]
-        if self.kerberos and self.authType == GSS_NEGOTIATE:
-            provider = "negotiated-kerberos"
+        if self.kerberos != "never" and self.authType == GSS_NEGOTIATE:
+            provider = f"kerberos-{self.kerberos}"
         return f"{self.client}-{transport}-{provider}-{level}-{signing}"
 
 
@@ -120,8 +125,13 @@ class Place:
     """
 
     def __init__(
-        self, ports: dict[int, int], smbd: Smbd | None, stack: contextlib.ExitStack
+        self,
+        server: Server,
+        ports: dict[int, int],
+        smbd: Smbd | None,
+        stack: contextlib.ExitStack,
     ) -> None:
+        self.server = server
         self._ports = ports
         self._smbd = smbd
         self._stack = stack
@@ -155,11 +165,11 @@ class Place:
 
     def prepare(self, channel, logon: Logon) -> None:
         """Tell impacket's transport who logs on, and where SMB is."""
-        channel.set_credentials(USER, logon.password, DOMAIN)
+        channel.set_credentials(logon.user, logon.password, DOMAIN)
         if logon.pipe:
             channel.set_dport(self._smbd.port)
-        elif logon.kerberos:
-            channel.set_credentials(USER, "", REALM)
+        elif logon.kerberos == "always":
+            channel.set_credentials(logon.user, "", REALM)
             # The name of the host that there are tickets for.
             channel.setRemoteName("localhost")
             channel.set_kerberos(True, "127.0.0.1")
@@ -187,7 +197,9 @@ def serving(directory: Path, more: str = "") -> Iterator[Place]:
     users = directory / "users"
     users.touch(0o600)
     # The NT hash of PASSWORD.
-    users.write_text(f"user {USER}:fc525c9683e8fe067095ba2ddc971889\n")
+    users.write_text(
+        "".join(f"user {name}:fc525c9683e8fe067095ba2ddc971889\n" for name in (USER, FOREIGN))
+    )
     password = directory / "password"
     password.touch(0o600)
     password.write_text(ACCOUNT_PASSWORD)
@@ -202,6 +214,8 @@ def serving(directory: Path, more: str = "") -> Iterator[Place]:
         config = CONFIGURATION.format(
             listeners=listeners,
             users=users,
+            user=USER,
+            foreign=FOREIGN,
             account=ACCOUNT,
             password=password,
             site=demosite.CONFIGURATION,
@@ -211,7 +225,7 @@ def serving(directory: Path, more: str = "") -> Iterator[Place]:
         server = Server(directory, config=config, port=ports[PKT_PRIVACY])
         stack.callback(server.cleanUp)
         server.start()
-        yield Place(ports, smbd, stack)
+        yield Place(server, ports, smbd, stack)
         server.stop()
         server.checkLog()
 
@@ -229,8 +243,9 @@ def impacketClient(place: Place, logon: Logon, address: Address) -> Client:
 
 
 def pyspnegoClient(place: Place, logon: Logon, address: Address) -> Client:
-    user = None if logon.kerberos else f"{DOMAIN}\\{USER}"
-    context = pdus.initiator(logon.authType, user, logon.password)
+    context = pdus.initiator(
+        logon.authType, f"{DOMAIN}\\{logon.user}", logon.password, kerberos=logon.kerberos
+    )
     security = Security(context, logon.authType, logon.level)
     channel = channelTo(binding(address))
     place.prepare(channel, logon)
@@ -241,10 +256,10 @@ def sambaClient(place: Place, logon: Logon, address: Address) -> Client:
     level = {CONNECT: "connect", PKT: "packet", PKT_INTEGRITY: "sign", PKT_PRIVACY: "seal"}
     provider = {GSS_NEGOTIATE: "spnego", WINNT: "ntlm", GSS_KERBEROS: "krb5"}
     options = f",{level[logon.level]},{provider[logon.authType]},target_hostname=localhost"
-    password = None if logon.kerberos else logon.password
+    who = (logon.user, DOMAIN, logon.password, logon.kerberos)
 
     def at(address: Address) -> Client:
-        return SambaClient(place.samba, binding(address, options), USER, DOMAIN, password)
+        return SambaClient(place.samba, binding(address, options), *who)
 
     if logon.headerSigning:
         return at(address)

@@ -6,6 +6,7 @@ on every signature.
 """
 
 import contextlib
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,22 +254,28 @@ _WANTED = (
 
 def initiator(
     authType: int,
-    user: str | None,
-    password: str = "",
+    user: str,
+    password: str,
+    *,
     host: str = "localhost",
-    service: str = "host",
+    kerberos: str = "never",
 ):
     """
     A client's context of pyspnego.
 
-    :param user: who logs on by NTLM; None to use Kerberos, and the tickets of this process.
-    :param service: what of the host it has or wants a ticket for.
+    :param kerberos: "never", "preferred" or "always", with the tickets of this process.
     """
     # With a password, pyspnego would ask all KDCs of the network for a ticket first.
-    hashed = None if user is None else spnego.NTLMHash(user, nt_hash=compute_nthash(password).hex())
+    hashed = spnego.NTLMHash(user, nt_hash=compute_nthash(password).hex())
+    tickets = spnego.KerberosCCache(os.environ.get("KRB5CCNAME", ""))
+    credentials = {"never": hashed, "preferred": [tickets, hashed], "always": tickets}
     wanted = _WANTED if authType == WINNT else _WANTED | spnego.ContextReq.dce_style
     return spnego.client(
-        hashed, hostname=host, service=service, protocol=PROTOCOLS[authType], context_req=wanted
+        credentials[kerberos],
+        hostname=host,
+        service="host",
+        protocol=PROTOCOLS[authType],
+        context_req=wanted,
     )
 
 

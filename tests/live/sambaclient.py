@@ -14,7 +14,7 @@ END = 10.0
 def missing() -> str | None:
     """Why Samba's client cannot be had here; None if it can."""
     try:
-        subprocess.run([PYTHON, "-c", "import samba.dcerpc.mgmt"], check=True, capture_output=True)
+        subprocess.run([PYTHON, "-c", "import samba.dcerpc.echo"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         return f"Samba's client is not installed for {PYTHON} (Debian: python3-samba)"
     return None
@@ -74,14 +74,20 @@ class SambaClient:
     Its connection that is bound to tapsrv.
 
     :param binding: where tapsrv is, with the level and the provider: ``[PORT,seal,ntlm]``.
-    :param password: None to use Kerberos, and the tickets of the environment.
+    :param kerberos: "never", "preferred" or "always", with the tickets of the environment.
     """
 
     def __init__(
-        self, samba: Samba, binding: str, user: str, domain: str, password: str | None
+        self,
+        samba: Samba,
+        binding: str,
+        user: str,
+        domain: str,
+        password: str,
+        kerberos: str = "never",
     ) -> None:
         self._samba = samba
-        samba.ask("connect", binding, user, domain, password)
+        samba.ask("connect", binding, user, domain, password, kerberos)
 
     def request(self, opnum: int, stub: bytes) -> bytes:
         (answer,) = self._samba.ask("request", opnum, stub.hex())

@@ -3,13 +3,14 @@ Samba's client of tapsrv, for ``/usr/bin/python3``, to which Debian's python3-sa
 
 It reads a JSON list from each line of stdin, and answers with one on stdout::
 
-    ["connect", BINDING, USER, DOMAIN, PASSWORD]    ["ok"]
-    ["request", OPNUM, STUB]                        ["ok", STUB]
-    ["disconnect"]                                  ["ok"]
+    ["connect", BINDING, USER, DOMAIN, PASSWORD, KERBEROS]    ["ok"]
+    ["request", OPNUM, STUB]                                  ["ok", STUB]
+    ["disconnect"]                                            ["ok"]
+    ["listening", BINDING, USER, DOMAIN, PASSWORD, KERBEROS]  ["ok", WHETHER]
 
-or ``["refused", STATUS, TEXT]``; stubs are hexadecimal.  Where the password is null, Kerberos is
-used, with the tickets that KRB5CCNAME names, and user and domain mean nothing.  The arguments are
-options of smb.conf, ``name=value``.
+or ``["refused", STATUS, TEXT]``; stubs are hexadecimal.  The last one asks the interface mgmt, in
+Samba's own NDR.  KERBEROS is "never", "preferred" or "always", with the tickets that KRB5CCNAME
+names.  The arguments are options of smb.conf, ``name=value``.
 """
 
 import ctypes
@@ -19,10 +20,21 @@ import sys
 import uuid
 
 from samba import NTSTATUSError, param
-from samba.credentials import DONT_USE_KERBEROS, MUST_USE_KERBEROS, Credentials
-from samba.dcerpc import mgmt
+from samba.credentials import (
+    AUTO_USE_KERBEROS,
+    DONT_USE_KERBEROS,
+    MUST_USE_KERBEROS,
+    Credentials,
+)
+from samba.dcerpc import echo, mgmt
 
 TAPSRV = uuid.UUID("2F5F6520-CA46-1067-B319-00DD010662DA").bytes_le + b"\1\0\0\0"
+
+STATES = {
+    "never": DONT_USE_KERBEROS,
+    "preferred": AUTO_USE_KERBEROS,
+    "always": MUST_USE_KERBEROS,
+}
 
 #: Seconds that it waits for the answer of a request.
 PATIENCE = 15
@@ -35,14 +47,12 @@ def becomeTapsrv() -> None:
     Let the bindings of one of Samba's interfaces bind to tapsrv.
 
     Samba 4.17 authenticates for interfaces of its own only: ``base.ClientConnection`` takes any
-    UUID, and crashes where it is to log on.  So the table of *mgmt* is given tapsrv's UUID and
+    UUID, and crashes where it is to log on.  So the table of *rpcecho* is given tapsrv's UUID and
     version, which lie behind its first pointer (``struct ndr_interface_table``).
     """
-    with open("/proc/self/maps") as maps:
-        path = next(line.split()[-1] for line in maps if "libndr-samba-samba4" in line)
-    table = ctypes.c_char.in_dll(ctypes.CDLL(path), "ndr_table_mgmt")
+    table = ctypes.c_char.in_dll(ctypes.CDLL(echo.__file__), "ndr_table_rpcecho")
     place = ctypes.addressof(table) + ctypes.sizeof(ctypes.c_void_p)
-    known = uuid.UUID("afa8bd80-7d8a-11c9-bef4-08002b102989").bytes_le
+    known = uuid.UUID("60a15ec5-4de8-11d7-a637-005056a20182").bytes_le
     assert ctypes.string_at(place, len(known)) == known, "another layout than Samba 4.17 has"
     page = ctypes.c_void_p(place & -mmap.PAGESIZE)
     assert ctypes.CDLL(None).mprotect(page, 2 * mmap.PAGESIZE, PROT_READ_WRITE) == 0
@@ -63,17 +73,8 @@ class Client:
         self._lp = lp
         self._connection = None
 
-    def connect(self, binding: str, user: str, domain: str, password: str | None) -> list[str]:
-        credentials = Credentials()
-        credentials.guess(self._lp)
-        if password is None:
-            credentials.set_kerberos_state(MUST_USE_KERBEROS)
-        else:
-            credentials.set_username(user)
-            credentials.set_domain(domain)
-            credentials.set_password(password)
-            credentials.set_kerberos_state(DONT_USE_KERBEROS)
-        self._connection = mgmt.mgmt(binding, self._lp, credentials)
+    def connect(self, binding: str, *logon: str) -> list[str]:
+        self._connection = echo.rpcecho(binding, self._lp, self._credentials(*logon))
         self._connection.request_timeout = PATIENCE
         return []
 
@@ -83,6 +84,22 @@ class Client:
     def disconnect(self) -> list[str]:
         self._connection = None
         return []
+
+    def listening(self, binding: str, *logon: str) -> list[bool]:
+        status, listening = mgmt.mgmt(
+            binding, self._lp, self._credentials(*logon)
+        ).is_server_listening()
+        return [bool(listening) and status == 0]
+
+    def _credentials(self, user: str, domain: str, password: str, kerberos: str) -> Credentials:
+        credentials = Credentials()
+        credentials.guess(self._lp)
+        credentials.set_kerberos_state(STATES[kerberos])
+        if kerberos != "always":
+            credentials.set_username(user)
+            credentials.set_domain(domain)
+            credentials.set_password(password)
+        return credentials
 
 
 def main() -> None:

@@ -10,10 +10,16 @@ import time
 
 import pytest
 
+from tests.live import sambaclient
 from tests.live.clients import (
     CLIENTS,
+    DOMAIN,
+    FOREIGN,
+    PASSWORD,
+    USER,
     Logon,
     attached,
+    binding,
     completeTheExchange,
     needs,
     serving,
@@ -21,11 +27,14 @@ from tests.live.clients import (
 from tests.live.packets import GetAsyncEvents, GetGroupList, GetID, VarData, splitEvents
 from tests.live.pdus import CONNECT, GSS_NEGOTIATE, LEVEL_NAMES, PKT, PKT_PRIVACY, WINNT, spnego
 from tests.live.pdusclient import Faulted
-from tests.live.peer import PATIENCE, faultStatus, rpcrt
+from tests.live.peer import PATIENCE, faultStatus, impacketUUID, rpcrt
 from tests.live.relay import Spoiling
 from tests.live.sambaclient import Refused
 
 ERROR_ACCESS_DENIED = 5
+
+MGMT = ("AFA8BD80-7D8A-11C9-BEF4-08002B102989", "1.0")
+IS_SERVER_LISTENING = 2
 
 #: Octets that no client here takes in one fragment.
 MANY = 6000
@@ -96,6 +105,41 @@ def test_fragments(place, logon):
         agent.remotesp.answering.set()
         assert len(reply.varData) >= MANY
         assert pulled == [each for each in pending if each in pulled]
+
+
+@pytest.mark.parametrize("user", [USER.upper(), FOREIGN, FOREIGN.upper()])
+@pytest.mark.parametrize("logon", [needs(each) for each in SEALED if not each.pipe])
+def test_names(place, logon, user):
+    """Case does not count in names, nor is ASCII all that they may have."""
+    logon = logon._replace(user=user)
+    with attached(CLIENTS[logon.client](place, logon, place.listener(logon)), logon) as agent:
+        agent.establish()
+
+
+@pytest.mark.parametrize("logon", [needs(each) for each in SEALED if each.client == "impacket"])
+def test_secondLogon(place, logon):
+    """A client that logs on anew for another interface has two security contexts side by side."""
+    client = CLIENTS[logon.client](place, logon, place.listener(logon))
+    with attached(client, logon) as agent:
+        agent.establish()
+        other = client.dce.alter_ctx(impacketUUID.uuidtup_to_bin(MGMT))
+        for _ in range(3):
+            other.call(IS_SERVER_LISTENING, b"")
+            assert other.recv() == struct.pack("<II", 0, 1)
+            agent.succeed(GetGroupList, 1, agent.hLine, 2, 512)
+
+
+@pytest.mark.skipif(sambaclient.missing() is not None, reason=str(sambaclient.missing()))
+@pytest.mark.parametrize("provider", ["ntlm", "spnego"])
+@pytest.mark.parametrize("level", ["packet", "sign", "seal"])
+def test_bigEndian(place, provider, level):
+    """Samba's client may speak big-endian, which only changes what is signed."""
+    address = place.listener(Logon("samba", WINNT, PKT_PRIVACY, True, False), CONNECT)
+    options = f",{level},{provider},bigendian"
+    answer = place.samba.ask(
+        "listening", binding(address, options), USER, DOMAIN, PASSWORD, "never"
+    )
+    assert answer == [True]
 
 
 #: Octets of a response that carry no length: in its header, its stub, its sec_trailer's pad length

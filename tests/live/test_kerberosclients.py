@@ -1,7 +1,7 @@
 """
 The exchange of [MS-TRP] 4.12 by clients that are not ours, each logged on by Kerberos as it can be.
 
-The server has a keytab, and calls them back by NTLM.
+The server has a keytab, and calls them back by NTLM.  Another one has none.
 """
 
 import itertools
@@ -20,7 +20,7 @@ SERVICE = "host/localhost"
 #: Above CONNECT the server wants header signing, which impacket does not offer; of the tickets that
 #: SMB would need for Samba's client there are none.
 LOGONS = [
-    Logon(client, authType, level, level != CONNECT, pipe, kerberos=True)
+    Logon(client, authType, level, level != CONNECT, pipe, kerberos="always")
     for client, authType, level, pipe in itertools.product(
         CLIENTS, (GSS_NEGOTIATE, GSS_KERBEROS), LEVEL_NAMES, (False, True)
     )
@@ -48,3 +48,26 @@ def test_exchange(place, logon):
         completeTheExchange(agent)
         # RemoteSPAttach, events and RemoteSPDetach
         assert agent.remotesp.verified >= 4
+
+
+#: Clients that try Kerberos first.  impacket's cannot choose.
+PREFERRING = [
+    Logon(client, GSS_NEGOTIATE, level, level != CONNECT, False, kerberos="preferred")
+    for client, level in itertools.product(("pyspnego", "samba"), LEVEL_NAMES)
+]
+
+
+@pytest.fixture(scope="module")
+def withoutKeytab(place, tmp_path_factory):
+    """A server that knows no Kerberos, in a realm that has tickets for it."""
+    with serving(tmp_path_factory.mktemp("withoutkeytab")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("logon", [needs(each) for each in PREFERRING])
+def test_otherwiseNTLM(withoutKeytab, logon):
+    """A client that begins with Kerberos where there is only NTLM goes on with NTLM."""
+    address = withoutKeytab.listener(logon, logon.level)
+    with attached(CLIENTS[logon.client](withoutKeytab, logon, address), logon) as agent:
+        completeTheExchange(agent)
+    withoutKeytab.server.waitForLog(f"{logon.user} by Negotiate (NTLM)")
