@@ -206,8 +206,9 @@ class ServerAssociation:
         self._receiving = False
         statistics = self._endpoint.statistics
         statistics.pktsIn += MAX_PDUS_PER_TURN - turn
-        statistics.callsIn += MAX_PDUS_PER_TURN - turn - self._noCalls
-        self._noCalls = 0
+        if self._noCalls:
+            statistics.noCalls += self._noCalls
+            self._noCalls = 0
         if position < end and not self.ended:
             self._input = data[position:]
 

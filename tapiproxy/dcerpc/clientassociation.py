@@ -185,6 +185,7 @@ class ClientAssociation:
             taken += 1
         if self._statistics is not None:
             self._statistics.pktsIn += taken
+            self._statistics.noCalls += taken
         if position < end and self._state is not State.ENDED:
             self._input = data[position:]
 
