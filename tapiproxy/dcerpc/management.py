@@ -39,7 +39,7 @@ class Statistics:
     Counted once per read and once per send, so that the read under way is not in it.
 
     :ivar callsOut: calls that it made.
-    :ivar noCalls: those of *pktsIn* that were no call: counting these few costs less than the calls.
+    :ivar noCalls: those of *pktsIn* that were no call: few, so that it costs less to count them.
     :ivar pktsIn: PDUs that it took.
     :ivar pktsOut: PDUs that it sent.
     """

@@ -83,7 +83,8 @@ class SecurityContexts:
     :param resume: called when a provider has answered a leg.
     :param transport: what the transport says of the client, for as long as it begins no context.
     :ivar waiting: whether a provider has still to answer one: no PDU may be taken before.
-    :ivar default: the one that bind has begun: it speaks for requests without verifier.
+    :ivar default: speaks for requests without verifier: the one that bind has begun, or if that was
+        a bare one, the first of level CONNECT.
     :ivar headerSigning: whether PFC_SUPPORT_HEADER_SIGN was agreed on, for all of them.
     """
 
@@ -323,8 +324,9 @@ class SecurityContexts:
         security = AuthContext(context, verifier.auth_context_id)
         self._contexts[verifier.auth_context_id] = security
         if self.default is None:
-            # Of a client that has bound as nobody, requests without verifier stay nobody's.
-            if not self._bareBind:
+            # Of a client that has bound as nobody, requests without verifier stay nobody's, unless
+            # it begins a context whose requests have none.
+            if not self._bareBind or verifier.auth_level == RPC_C_AUTHN_LEVEL_CONNECT:
                 self.default = security
         elif self.default.auth_context_id == TRANSPORT:
             self.default = security

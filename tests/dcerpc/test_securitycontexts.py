@@ -83,8 +83,8 @@ class Legs(TestCase):
         self.assertEqual(self.conversation.authLevel, RPC_C_AUTHN_LEVEL_CONNECT)
 
     def test_afterABareBind(self) -> None:
-        """Where bind has begun none, a later one does not speak for requests without verifier."""
-        for level in (RPC_C_AUTHN_LEVEL_CONNECT, *PROTECTING):
+        """Where bind has begun none, a later one does not speak for requests without verifier..."""
+        for level in PROTECTING:
             self.setUp()
             client = ToyClient(level=level)
             answers = self.conversation.say(
@@ -93,11 +93,18 @@ class Legs(TestCase):
             self.assertEqual(answers, [ack(), alterAck(), alterAck(), response(b"x")])
             self.assertEqual(self.conversation.principal, "alice")
             self.assertEqual(self.conversation.authLevel, level)
-            if level in PROTECTING:
-                self.conversation.raw(client.protect(request(b"y")))
-            else:
-                self.conversation.raw(request(b"y", verifier=client.verifier("any")))
+            self.conversation.raw(client.protect(request(b"y")))
             self.assertEqual(self.principals(), [None, "alice"])
+
+    def test_connectAfterABareBind(self) -> None:
+        """...unless it is one whose requests have no verifier: the first of these does."""
+        protecting = ToyClient(2, level=RPC_C_AUTHN_LEVEL_PKT)
+        later = ToyClient(3, level=RPC_C_AUTHN_LEVEL_CONNECT)
+        self.conversation.say(bind(), request(b"x"))
+        for client, name in ((protecting, "bob"), (self.client, "alice"), (later, "carol")):
+            self.conversation.say(alter(verifier=client.verifier(name)), request(b"x"))
+        self.assertEqual(self.principals(), [None, None, "alice", "alice"])
+        self.assertEqual(self.conversation.principal, "bob")
 
     def test_afterABareAlterContext(self) -> None:
         """The context of bind speaks for them whatever comes later."""
