@@ -8,6 +8,7 @@ The first leg may talk to a KDC, and is called by whoever is handed in for that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 import attrs
 from gssapi import raw
@@ -37,11 +38,14 @@ class KerberosAccount:
     :ivar keytab: the path of a keytab with its key, empty to use *ccache*.
     :ivar ccache: a credential cache as Kerberos names it, such as ``FILE:/run/tapiproxy.ccache``;
         empty for that of the user.
+    :ivar turn: held by the thread that uses its tickets: where one fetches new ones, another would
+        find none for a moment.
     """
 
     principal: str
     keytab: str = ""
     ccache: str = ""
+    turn: Lock = attrs.field(factory=Lock, init=False, eq=False, repr=False)
 
     @property
     def realm(self) -> str:
@@ -55,15 +59,19 @@ class KerberosAccount:
         :raises GSSError: there is none to be had.
         """
         name = _principal(self.principal) if self.principal else None
-        store: dict[bytes | str, bytes | str] = {"ccache": self.ccache} if self.ccache else {}
+        # Octets, which python-gssapi hands to the library as they are: what it makes of text is
+        # gone as soon as another thread runs, and the library reads on.
+        store: dict[bytes | str, bytes | str] = {}
+        if self.ccache:
+            store = {b"ccache": self.ccache.encode()}
         if self.keytab:
-            keytab = f"FILE:{self.keytab}"
+            keytab = f"FILE:{self.keytab}".encode()
             # Asked for its own sake: without its key the library says that there are no tickets.
-            raw.acquire_cred_from({"keytab": keytab}, name, mechs=[MECHANISM], usage="accept")
+            raw.acquire_cred_from({b"keytab": keytab}, name, mechs=[MECHANISM], usage="accept")
             # Tickets of its own, which are fetched again when they have expired and not before.
             store = {
-                "client_keytab": keytab,
-                "ccache": f"MEMORY:tapiproxy {self.principal} {self.keytab}",
+                b"client_keytab": keytab,
+                b"ccache": f"MEMORY:tapiproxy {self.principal} {self.keytab}".encode(),
             }
         return raw.acquire_cred_from(store, name, mechs=[MECHANISM], usage="initiate").creds
 
@@ -118,15 +126,16 @@ class KerberosInitiator(KerberosContext):
     def _begin(self) -> _Outcome:
         """The first leg, in a thread."""
         try:
-            self._credentials = self._account.credentials()
-            result = raw.init_sec_context(
-                _principal(self._target),
-                self._credentials,
-                mech=MECHANISM,
-                flags=requiredFlags(self.authLevel)
-                | RequirementFlag.mutual_authentication
-                | RequirementFlag.dce_style,
-            )
+            with self._account.turn:
+                self._credentials = self._account.credentials()
+                result = raw.init_sec_context(
+                    _principal(self._target),
+                    self._credentials,
+                    mech=MECHANISM,
+                    flags=requiredFlags(self.authLevel)
+                    | RequirementFlag.mutual_authentication
+                    | RequirementFlag.dce_style,
+                )
         except GSSError as error:
             return refused(f"no ticket for {self._target}: {reason(error)}")
         self._pending = result.context
