@@ -26,6 +26,7 @@ from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.control import ControlError, ControlServer, Verb
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
 from tapiproxy.dcerpc.authnames import levelName
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_CONNECT
 from tapiproxy.descriptors import clientRoom, raiseDescriptorLimit
 from tapiproxy.errors import HandlerArgumentError
 from tapiproxy.handlers import Catalogue, HandlerLoadError
@@ -200,6 +201,12 @@ class TelephonyService(Service):
             minimum=levelName(table.level),
             otherwise="refused" if table.required else "called back without a logon",
         )
+        if table.level == RPC_C_AUTHN_LEVEL_CONNECT:
+            self._log.warn(
+                "at level connect a client that hands the server's logon on is let in elsewhere as "
+                '{user}: level = "privacy" in [callback]',
+                user=table.user,
+            )
 
     async def _listen(self, endpoint: str, factory: IProtocolFactory) -> None:
         port = await serverEndpoint(self._reactor, endpoint).listen(factory)

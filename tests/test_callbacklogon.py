@@ -6,18 +6,17 @@ import sys
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tapiproxy import assembly, config, handlers
+from tapiproxy import assembly, config
 from tapiproxy.callbacklogon import CallbackLogon
 from tapiproxy.configkeys import ConfigurationError
-from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc.interface import AuthenticationFailed
 from tapiproxy.dcerpc.kdcthreads import KDCThreads
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor
 from tapiproxy.nthash import ntHash
+from tests.assembled import assembled
 from tests.dcerpc.ntlmpeers import Accounts, server, service, shake
 from tests.dcerpc.ntlmvectors import GOLDEN
 from tests.folders import makeFolder
-from tests.reactors import ServiceReactor
 
 MACHINE = bytes(range(32))
 
@@ -86,14 +85,7 @@ class LogonTests(CallbackCase):
 
 class AssemblyTests(CallbackCase):
     def assemble(self, text):
-        configuration = config.parse(text, "site.toml", assembly.allowedLimits())
-        directory = DataDirectory(self.folder / "data")
-        try:
-            return assembly.assemble(
-                configuration, handlers.findFactories(), directory, ServiceReactor()
-            )
-        finally:
-            directory.close()
+        return assembled(text, self.folder / "data")
 
     def test_none(self):
         """Without [callback] nobody logs on."""

@@ -11,9 +11,8 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tapiproxy import assembly, config, handlers, usersfile
+from tapiproxy import usersfile
 from tapiproxy.configkeys import ConfigurationError
-from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
@@ -33,6 +32,7 @@ from tapiproxy.nthash import ntHash
 from tapiproxy.trp import idl
 from tapiproxy.trp.principals import NOBODY, Principal
 from tapiproxy.winbind import Answer
+from tests.assembled import assembled
 from tests.dcerpc.ntlmpeers import (
     LEVELS,
     Secured,
@@ -45,7 +45,6 @@ from tests.dcerpc.ntlmpeers import (
 from tests.dcerpc.ntlmvectors import GOLDEN
 from tests.dcerpc.pdus import alter, bind, context, request
 from tests.folders import makeFolder
-from tests.reactors import ServiceReactor
 
 TAPSRV = context(0, pdu.SyntaxID(idl.TAPSRV, *idl.TAPSRV_VERSION))
 ATTACH = idl.encodeClientAttach(-1, "DOM\\mallory", "PC")
@@ -108,14 +107,7 @@ class ServerCase(SynchronousTestCase):
             text += f"minimum_level = '{level}'\n"
         text += f"[authentication]\nusers_file = '{self.users}'\n{self.more}\n"
         text += "[handlers.fixed]\narguments = 'Sales'\n[lines.a]\naddresses = ['1']\n"
-        configuration = config.parse(text, "site.toml", assembly.allowedLimits())
-        directory = DataDirectory(self.folder / "data")
-        try:
-            return assembly.assemble(
-                configuration, handlers.findFactories(), directory, ServiceReactor()
-            )
-        finally:
-            directory.close()
+        return assembled(text, self.folder / "data")
 
 
 class EndToEndTests(ServerCase):

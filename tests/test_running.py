@@ -552,6 +552,15 @@ class ReloadTests(RunningCase):
         self.assertEqual((logon.domain, logon.user), ("DOM", "tapi"))
         return logon.sessionBaseKey(ntHash(password)) is not None
 
+    def test_weakCallbackLogon(self):
+        """A logon that protects nothing is warned of."""
+        password = self.folder / "password"
+        password.write_text("first")
+        password.chmod(0o600)
+        site = f"{SITE}[callback]\nuser = 'tapi'\npassword_file = '{password}'\n"
+        self.start(site + "level = 'connect'\n")
+        self.assertLogged("hands the server's logon on is let in elsewhere as tapi")
+
     def test_noCallbackLogon(self):
         """Without [callback] the start says what that means for clients."""
         self.start()

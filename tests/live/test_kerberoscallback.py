@@ -5,18 +5,21 @@ Who accepts is pyspnego over MIT's library; the realm is a KDC on loopback.
 """
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
 pytest.importorskip("krb5", reason="krb5 is missing: pip install -e '.[kerberostest]'")
 
-from tapiproxy import assembly, config, handlers
-from tapiproxy.datadirectory import DataDirectory
 from tapiproxy.dcerpc.interface import AuthenticationFailed
 from tapiproxy.dcerpc.kdcthreads import KDCThreads
+from tests.assembled import assembled
 from tests.dcerpc.ntlmpeers import shake
 from tests.live import kdc as realms
 from tests.live.demosite import sessionForAGroup
@@ -24,8 +27,7 @@ from tests.live.packets import LINEERR_OPERATIONFAILED
 from tests.live.pdus import GSS_KERBEROS, GSS_NEGOTIATE, PKT_PRIVACY, accounts
 from tests.live.peer import Agent
 from tests.live.securedremotesp import SecuredRemoteSP
-from tests.live.server import Server
-from tests.reactors import ServiceReactor
+from tests.live.server import Server, freePort
 
 #: What the client calls itself; it has a key in the realm.
 MACHINE = "PC7"
@@ -36,6 +38,20 @@ CONFIGURATION = """
 user = "{user}"
 {more}
 """
+
+LISTENER = """
+[listeners.guarded]
+endpoint = "tcp:{port}:interface=127.0.0.1"
+minimum_level = "privacy"
+[authentication]
+keytab = "{keytab}"
+domains = {{ DOM = "dom.example" }}
+[lines.hers]
+addresses = ["1000"]
+users = ['DOM\\{user}']
+"""
+
+TAPIPROXY = Path(sys.executable).with_name("tapiproxy")
 
 
 class Realm:
@@ -175,24 +191,56 @@ def test_handedBack(realm, tmp_path, monkeypatch, authType):
         user=realm.user, more=f"mechanism = '{mechanism}'\nkeytab = '{realm.keytab}'"
     )
 
-    def assemble(name, text):
-        configuration = config.parse(text, "site.toml", assembly.allowedLimits())
-        directory = DataDirectory(tmp_path / name)
-        try:
-            return assembly.assemble(
-                configuration, handlers.findFactories(), directory, ServiceReactor()
-            )
-        finally:
-            directory.close()
-
     def handOn(parts, other):
         authentication = other.factories[0].endpoint.authentication
         acceptor = authentication.newContext(authType, PKT_PRIVACY, "peer")
         shake(parts.callbackLogon.newContext("127.0.0.1", MACHINE), acceptor)
         return acceptor.principal
 
-    parts = assemble("server", authentication + callback)
+    parts = assembled(authentication + callback, tmp_path / "server")
     with pytest.raises(AuthenticationFailed):
         handOn(parts, parts)
-    other = assemble("other", authentication)
+    other = assembled(authentication, tmp_path / "other")
     assert handOn(parts, other).name == "DOM.EXAMPLE\\tapi"
+
+
+@pytest.mark.parametrize("mechanism", ["negotiate", "kerberos"])
+def test_agent(kdc, tmp_path, mechanism):
+    """The terminal's agent logs on with the tickets of kinit, and says what it lacks."""
+    principals = (f"agent-{mechanism}", "host/127.0.0.1")
+    with contextlib.suppress(AssertionError):
+        # The service is the same for both.
+        kdc.addPrincipal(principals[1])
+    kdc.addPrincipal(principals[0])
+    port = freePort()
+    config = LISTENER.format(port=port, keytab=kdc.keytab(principals[1]), user=principals[0])
+
+    def lines(ccache):
+        done = subprocess.run(
+            [
+                *(str(TAPIPROXY), "agent", "--server", f"127.0.0.1:{port}"),
+                *("--mechanism", mechanism, "lines"),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**os.environ, "KRB5CCNAME": f"FILE:{ccache}"},
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    with kdc.inUse():
+        server = Server(tmp_path, config=config, port=port)
+        try:
+            server.start()
+            code, said = lines(kdc.ccache(principals[0]))
+            assert code == 0, said
+            assert "hers" in said
+            code, said = lines(tmp_path / "none")
+            assert code == 1
+            assert "no ticket for host/127.0.0.1" in said
+            server.stop()
+        finally:
+            server.cleanUp()
+        server.checkLog()
