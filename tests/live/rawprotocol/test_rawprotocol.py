@@ -28,8 +28,8 @@ ROOT = HERE.parent.parent.parent
 #: That of Debian, for which its python3-samba is.
 PYTHON = "/usr/bin/python3"
 
-#: Seconds for all tests of a driver; four of them take seven seconds each.
-DEADLINE = 120
+#: Seconds for all tests of a driver; four of them take seven seconds each on a quiet machine.
+DEADLINE = 300
 
 #: Drivers wait most of the time, above all for what must not come: several at one time.
 DRIVERS = 4
