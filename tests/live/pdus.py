@@ -254,15 +254,17 @@ _WANTED = (
 
 def initiator(
     authType: int,
-    user: str,
-    password: str,
+    user: str = "",
+    password: str = "",
     *,
-    host: str = "localhost",
+    service: str = "host",
     kerberos: str = "never",
 ):
     """
     A client's context of pyspnego.
 
+    :param user: who logs on by NTLM.
+    :param service: for which there are tickets on localhost.
     :param kerberos: "never", "preferred" or "always", with the tickets of this process.
     """
     # With a password, pyspnego would ask all KDCs of the network for a ticket first.
@@ -272,8 +274,8 @@ def initiator(
     wanted = _WANTED if authType == WINNT else _WANTED | spnego.ContextReq.dce_style
     return spnego.client(
         credentials[kerberos],
-        hostname=host,
-        service="host",
+        hostname="localhost",
+        service=service,
         protocol=PROTOCOLS[authType],
         context_req=wanted,
     )

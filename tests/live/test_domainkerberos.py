@@ -84,9 +84,10 @@ def logOn(startServer, makeAgent, domainController, domainMember):
         server = servers[more]
         cache = f"FILE:{ccache or domainController.ccache(user)}"
         with changed({**domainController.environment, "KRB5CCNAME": cache}):
+            context = initiator(authType, service=service, kerberos="always")
             client = PDUsClient(
                 channelTo(f"ncacn_ip_tcp:127.0.0.1[{server.port}]"),
-                Security(initiator(authType, None, service=service), authType, PKT_PRIVACY),
+                Security(context, authType, PKT_PRIVACY),
                 headerSigning=True,
             )
         return makeAgent(server, client=client)
