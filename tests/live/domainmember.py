@@ -49,19 +49,20 @@ class DomainMember:
     One member.
 
     :param directory: where all of it lies; short, since the names of sockets are.
+    :ivar configFile: its smb.conf.
     """
 
     def __init__(self, controller: DomainController, directory: Path) -> None:
         self._controller = controller
         self.directory = directory
-        self._configFile = directory / "smb.conf"
+        self.configFile = directory / "smb.conf"
         self._winbind = Contained(directory)
 
     def start(self) -> "DomainMember":
         """Join the domain, and wait until winbind answers."""
         for name in ("private", "state", "cache"):
             (self.directory / name).mkdir()
-        self._configFile.write_text(
+        self.configFile.write_text(
             _CONFIGURATION.format(
                 # The controller takes NTLMv2 responses for this machine's challenges alone.
                 name=socket.gethostname().partition(".")[0].upper()[:15],
@@ -71,7 +72,7 @@ class DomainMember:
                 directory=self.directory,
             )
         )
-        option = f"--configfile={self._configFile}"
+        option = f"--configfile={self.configFile}"
         krb5 = self._controller.environment["KRB5_CONFIG"]
         self._winbind.start(
             f"export KRB5_CONFIG={krb5}\n"
@@ -102,18 +103,26 @@ class DomainMember:
 
     def ntlmAuth(self) -> Path:
         """Winbind's ntlm_auth."""
-        return self._winbind.program("ntlm_auth", f"--configfile={self._configFile}")
+        return self._winbind.program("ntlm_auth", f"--configfile={self.configFile}")
 
     def wbinfo(self) -> Path:
         """Winbind's wbinfo."""
         return self._winbind.program("wbinfo")
+
+    def inside(self, program: str, *arguments: str) -> list[str]:
+        """The command that runs a program where winbind is to be found."""
+        return self._winbind.inside(program, *arguments)
+
+    def unixUser(self, name: str) -> int:
+        """The Unix user that winbind makes of an account of the domain."""
+        return int(self._wbinfo("--sid-to-uid", self.sidOf(name)))
 
     def sidOf(self, name: str) -> str:
         """The SID of an account or group of the domain."""
         return self._wbinfo("--name-to-sid", f"{DOMAIN}\\{name}").split()[0]
 
     def _wbinfo(self, *arguments: str) -> str:
-        return self._controller.run(*self._winbind.inside("wbinfo", *arguments))
+        return self._controller.run(*self.inside("wbinfo", *arguments))
 
 
 @contextlib.contextmanager

@@ -111,7 +111,6 @@ class Smbd:
         self._ports = (self.port, *morePorts)
         self._processes: list[subprocess.Popen] = []
         self._environment = {
-            **os.environ,
             "LD_PRELOAD": _wrapper(),
             "NSS_WRAPPER_PASSWD": str(directory / "passwd"),
             "NSS_WRAPPER_GROUP": str(directory / "group"),
@@ -128,21 +127,13 @@ class Smbd:
         # Both before smbd has made them, since some servers start before it does.
         self.pipe().parent.mkdir(mode=0o700)
         self.configFile.write_text(
-            _CONFIGURATION.format(
-                domain=DOMAIN,
-                ports=" ".join(map(str, self._ports)),
-                rpcPort=self.rpcPort,
-                directory=self.directory,
-            )
-            + "".join(f"    {line}\n" for line in self._settings)
+            self._configuration() + "".join(f"    {line}\n" for line in self._settings)
         )
-        accounts = [("root", 0), ("nobody", 65534)]
-        accounts += [(name, 70001 + index) for index, name in enumerate(USERS)]
+        users = {"root": 0, "nobody": 65534, **self._users()}
         for file, shape in (("passwd", "{0}:x:{1}:{1}::/:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
-            text = "".join(shape.format(*account) for account in accounts)
+            text = "".join(shape.format(*user) for user in users.items())
             (self.directory / file).write_text(text)
-        for name in USERS:
-            self._run("pdbedit", "-a", "-t", "-u", name)
+        self._setPasswords()
         self._serve(self.port, "smbd")
         return self
 
@@ -168,17 +159,17 @@ class Smbd:
         """Start a server, and wait until it listens."""
         with (self.directory / f"{program}.out").open("wb") as out:
             process = subprocess.Popen(
-                [
-                    shutil.which(program, path=_PATH),
+                self._command(
+                    program,
                     "--foreground",
                     "--no-process-group",
                     f"--configfile={self.configFile}",
                     *arguments,
-                ],
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
+                env={**os.environ, **self._environment},
                 # A group of their own for it and for its children, to end them by.
                 start_new_session=True,
             )
@@ -218,22 +209,36 @@ class Smbd:
         files = [*self.directory.glob("*.out"), *self.directory.glob("log.*")]
         return "".join(each.read_text(errors="replace") for each in files)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [
-                shutil.which(program, path=_PATH),
-                f"--configfile={self.configFile}",
-                *arguments,
-            ],
-            input=f"{PASSWORD}\n{PASSWORD}\n",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=DEADLINE,
-            env=self._environment,
-            check=False,
+    # What a member of a domain does otherwise.
+
+    def _configuration(self) -> str:
+        return _CONFIGURATION.format(
+            domain=DOMAIN,
+            ports=" ".join(map(str, self._ports)),
+            rpcPort=self.rpcPort,
+            directory=self.directory,
         )
-        assert done.returncode == 0, f"{program} {' '.join(arguments)}: {done.stdout}"
+
+    def _users(self) -> dict[str, int]:
+        """Unix users by name: each user of smbd's needs one."""
+        return {name: 70001 + index for index, name in enumerate(USERS)}
+
+    def _setPasswords(self) -> None:
+        for name in USERS:
+            done = subprocess.run(
+                self._command("pdbedit", f"--configfile={self.configFile}", "-a", "-t", "-u", name),
+                input=f"{PASSWORD}\n{PASSWORD}\n",
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=DEADLINE,
+                env={**os.environ, **self._environment},
+                check=False,
+            )
+            assert done.returncode == 0, f"pdbedit {name}: {done.stdout}"
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        return [shutil.which(program, path=_PATH), *arguments]
 
 
 @contextlib.contextmanager

@@ -19,6 +19,9 @@ import pytest
 from tests.live import demosite, sambaclient
 from tests.live import smbd as samba
 from tests.live.clients import completeTheExchange
+from tests.live.domaincontroller import DOMAIN, REALM
+from tests.live.environment import changed
+from tests.live.membersmbd import MemberSmbd
 from tests.live.packets import GetDevCaps, GetID, VarData, sizedText
 from tests.live.peer import (
     PATIENCE,
@@ -61,7 +64,10 @@ handshake = 2
 
 """
     + demosite.CONFIGURATION
-    + """
+    + "{lines}"
+)
+
+LINES = """
 [lines.hers]
 addresses = ["1000"]
 handler = "acd"
@@ -77,7 +83,6 @@ addresses = ["1002"]
 handler = "acd"
 groups = ["S-1-5-11"]
 """
-)
 
 
 class Place:
@@ -87,9 +92,10 @@ class Place:
     :param options: further lines of the pipe's listener.
     :param pipe: what follows np: in its endpoint.
     :param kind: what server it is.
+    :param lines: which lines it has.
     """
 
-    def __init__(self, smbd, directory, options, pipe, kind) -> None:
+    def __init__(self, smbd, directory, options, pipe, kind, lines) -> None:
         self.smbd = smbd
         self.users = users = directory / "users"
         users.touch(0o600)
@@ -101,11 +107,11 @@ class Place:
         )
         port = freePort()
         config = CONFIGURATION.format(
-            port=port, pipe=pipe, options=options, users=users, site=demosite.CONFIGURATION
+            port=port, pipe=pipe, options=options, users=users, lines=lines
         )
         self.server = kind(directory, config=config, port=port)
 
-    def client(self, user="alice", password=samba.PASSWORD, dialect=None, secure=None):
+    def client(self, user="alice", password=samba.PASSWORD, dialect=None, secure=None, domain=""):
         """impacket's client, bound to tapsrv."""
 
         channels = []
@@ -113,7 +119,7 @@ class Place:
         def prepare(dce):
             channel = dce.get_rpc_transport()
             channels.append(channel)
-            channel.set_credentials(user, password, "")
+            channel.set_credentials(user, password, domain)
             channel.set_dport(self.smbd.port)
             if dialect is not None:
                 channel.preferred_dialect(dialect)
@@ -131,21 +137,30 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(directory, options, settings=samba.RESTRICTED, pipe=None, kind=Server) -> Iterator[Place]:
-    """Both while the block runs, or the test is skipped; the server's log is looked at."""
+def serving(smbd, directory, options, pipe=None, kind=Server, lines=LINES) -> Iterator[Place]:
+    """A server behind an smbd while the block runs; its log is looked at."""
+    found = Place(smbd, directory, options, pipe or smbd.pipe(), kind, lines)
+    try:
+        found.server.start()
+        yield found
+        if found.server.running():
+            found.server.stop()
+    finally:
+        found.server.cleanUp()
+    found.server.checkLog()
+
+
+@contextlib.contextmanager
+def place(directory, options, settings=samba.RESTRICTED, **more) -> Iterator[Place]:
+    """Both while the block runs, or the test is skipped."""
     reason = samba.missing()
     if reason:
         pytest.skip(reason)
-    with samba.running(settings) as smbd:
-        found = Place(smbd, directory, options, pipe or smbd.pipe(), kind)
-        try:
-            found.server.start()
-            yield found
-            if found.server.running():
-                found.server.stop()
-        finally:
-            found.server.cleanUp()
-        found.server.checkLog()
+    with (
+        samba.running(settings) as smbd,
+        serving(smbd, directory, options, **more) as found,
+    ):
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +317,55 @@ def test_oldDialect(byAnyPipe):
     assert lines(byAnyPipe.client(dialect=SMB2_1)) == ["hers", "everybodys"]
 
 
+#: By a name of the domain, and by the SIDs of two of its groups.
+DOMAIN_LINES = """
+[lines.hers]
+addresses = ["1000"]
+users = ['CORP\\alice']
+
+[lines.sales]
+addresses = ["1001"]
+groups = ["{Sales}"]
+
+[lines.company]
+addresses = ["1002"]
+groups = ["{Company}"]
+"""
+
+
+def test_domain(domainController, domainMember, tmp_path):
+    """Behind the smbd of a member, users of the domain have its name and the SIDs of its groups."""
+    sids = {name: domainMember.sidOf(name) for name in ("Sales", "Company")}
+    with tempfile.TemporaryDirectory(prefix="smbd-") as directory:
+        smbd = MemberSmbd(Path(directory), domainMember, ("alice", "bob"))
+        try:
+            smbd.start()
+            with serving(
+                smbd, tmp_path, 'identity = "pipe"', lines=DOMAIN_LINES.format(**sids)
+            ) as found:
+                with attached(found.client("alice", domain=DOMAIN)) as agent:
+                    completeTheExchange(agent)
+                # Company's member is Sales, whose member is she.
+                assert lines(found.client("alice", domain=DOMAIN)) == ["hers", "sales", "company"]
+                assert lines(found.client("bob", domain=DOMAIN)) == []
+
+                name = socket.gethostname().partition(".")[0].upper()
+                ticket = domainController.ccache("alice", f"cifs/{name}")
+
+                def byTicket(dce):
+                    channel = dce.get_rpc_transport()
+                    # The name of the host that there are tickets for.
+                    channel.setRemoteName(name)
+                    channel.set_credentials("alice", "", REALM)
+                    channel.set_kerberos(True, domainController.address)
+
+                with changed({"KRB5CCNAME": str(ticket)}):
+                    client = found.client(secure=byTicket)
+                assert lines(client) == ["hers", "sales", "company"]
+        finally:
+            smbd.stop()
+
+
 def test_asDocumented(tmp_path):
     """The documentation's smb.conf, listener and exchange work together; without SMB3 nothing."""
     text = (Path(__file__).parents[2] / "docs" / "named-pipes.md").read_text("utf-8")
@@ -452,7 +516,7 @@ def test_deathAndReturn(tmp_path):
 def test_twoServers(byPipe, tmp_path):
     """A second server does not take the socket of one that lives, and says why it ends."""
     config = CONFIGURATION.format(
-        port=freePort(), pipe=byPipe.smbd.pipe(), options="", users=byPipe.users
+        port=freePort(), pipe=byPipe.smbd.pipe(), options="", users=byPipe.users, lines=LINES
     )
     second = Server(tmp_path, config=config, port=freePort())
     second.alarms.remove("[critical]")
