@@ -71,8 +71,8 @@ addresses = ["1"]
 """
 CALLBACK = """
 [callback]
-user = "bench"
-password_file = "{users}"
+user = "server"
+password_file = "{caller}"
 mechanism = "ntlm"
 """
 
@@ -117,9 +117,8 @@ def world(callback: bool = False) -> Iterator[World]:
     :param callback: whether it logs on where it calls back.
     """
     with tempfile.TemporaryDirectory() as name:
-        users = Path(name, "users")
-        usersfile.rewrite(users, lambda text: usersfile.withUser("", "bench", ntHash("bench"), []))
-        text = (SITE + CALLBACK * callback).format(users=users)
+        users, caller = accountFile(name, "bench"), accountFile(name, "server")
+        text = (SITE + CALLBACK * callback).format(users=users, caller=caller)
         configuration = config.parse(text, "site.toml", assembly.allowedLimits())
         directory = DataDirectory(Path(name, "data"))
         reactor = MemoryReactorClock()
@@ -128,6 +127,13 @@ def world(callback: bool = False) -> Iterator[World]:
             yield World(reactor, parts)
         finally:
             directory.close()
+
+
+def accountFile(folder: str, account: str) -> Path:
+    """A file with one account, whose password is that of all accounts here."""
+    path = Path(folder, account)
+    usersfile.rewrite(path, lambda text: usersfile.withUser("", account, ntHash("bench"), []))
+    return path
 
 
 def initiator(authType: int) -> ISecurityContext:

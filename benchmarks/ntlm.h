@@ -12,7 +12,7 @@
 
 static _Noreturn void fail(const char *format, ...);
 
-/* The account: "bench" of no domain, and MD4 of its password "bench" in UTF-16. */
+/* The account: "bench" of no domain, and MD4 of its password, and of the server's, in UTF-16. */
 static const char ACCOUNT[] = "bench";
 static const uint8_t NT_HASH[16] = {0x79, 0xd5, 0x3f, 0x1f, 0x56, 0x4a, 0xa9, 0x78,
                                      0xe5, 0xa5, 0xff, 0xea, 0xe2, 0xcc, 0x12, 0xc3};

@@ -69,14 +69,14 @@ class Sealing:
         )
         if self.callbacks:
             text += (
-                f'[callback]\nuser = "{ACCOUNT}"\npassword_file = "{directory / "users"}"\n'
+                f'[callback]\nuser = "{CALLER}"\npassword_file = "{directory / "caller"}"\n'
                 'mechanism = "ntlm"\n'
             )
         return text
 
 
-#: The load generator's account; its NT hash stands in ntlm.h as well.
-ACCOUNT, NT_HASH = "bench", "79d53f1f564aa978e5a5ffeae2cc12c3"
+#: The load generator's account and the server's, of one NT hash, which stands in ntlm.h as well.
+ACCOUNT, CALLER, NT_HASH = "bench", "server", "79d53f1f564aa978e5a5ffeae2cc12c3"
 
 UNSEALED = Sealing(name="tapiproxy", requests=False, callbacks=False)
 SEALED = Sealing(name="tapiproxy, sealed requests", requests=True, callbacks=False)
@@ -89,9 +89,9 @@ def tapiproxy(
 ) -> AbstractContextManager[Server]:
     """tapiproxy as twistd starts it, with a configuration that differs only in what is sealed."""
     port = freePort()
-    users = directory / "users"
-    users.touch(mode=0o600)
-    users.write_text(f"user {ACCOUNT}:{NT_HASH}\n")
+    for name, account in (("users", ACCOUNT), ("caller", CALLER)):
+        (directory / name).touch(mode=0o600)
+        (directory / name).write_text(f"user {account}:{NT_HASH}\n")
     configuration = directory / f"site-{port}.toml"
     configuration.write_text(sealing.configuration(port, handler, directory))
     command = [
