@@ -250,7 +250,7 @@ class ServerAssociation:
 
     def respond(self, call: Call, stub: bytes) -> None:
         """Send the response of a call, in as many fragments as it needs."""
-        self._pending.pop(call.callID, None)
+        self._forgetPending(call)
         if self._state is State.ENDED:
             return
         # The next request waits until these fragments went out: a client that asks much and reads
@@ -273,11 +273,18 @@ class ServerAssociation:
 
     def respondFault(self, call: Call, status: int) -> None:
         """Send the fault of a call."""
-        self._pending.pop(call.callID, None)
+        self._forgetPending(call)
         if self._state is not State.ENDED:
             self._fault(call.callID, status, contextID=call.contextID)
             if not self._receiving:
                 self.connection.flush()
+
+    def _forgetPending(self, call: Call) -> None:
+        if self._pending:
+            self._pending.pop(call.callID, None)
+            if not self._pending:
+                # A dict keeps the room for what it held: 160 octets of each attached client.
+                self._pending = {}
 
     # Requests
 

@@ -234,7 +234,7 @@ class NTLMAcceptor(NTLMContext):
         self.sessionKey = b""
         self.flags = 0
         self._server: NTLMServer | None = server
-        self._credentials = credentials
+        self._credentials: INTLMCredentials | None = credentials
         self._negotiation: _Negotiation | None = None
         self._security: SessionSecurity | None = None
 
@@ -303,7 +303,9 @@ class NTLMAcceptor(NTLMContext):
         ):
             # Whom this process called back has handed on what it was sent.
             raise MessageError("this server's own logon, come back by way of another")
-        self._credentials.logOn(
+        credentials, self._credentials = self._credentials, None
+        assert credentials is not None
+        credentials.logOn(
             NTLMLogon(
                 domain=message.DomainName,
                 user=message.UserName,

@@ -31,6 +31,9 @@ from tapiproxy.dcerpc.spnegotokens import (
 
 _Done = Callable[[bytes | AuthenticationFailed], None]
 
+_CHOSEN: Mapping[bytes, Callable[[], IMechanism]] = {}
+"""No more to choose from: what makes acceptors is not kept for as long as a client is there."""
+
 
 @implementer(ISecurityContext)
 class SPNEGOAcceptor(SPNEGOContext):
@@ -96,6 +99,7 @@ class SPNEGOAcceptor(SPNEGOContext):
             if make is None:
                 raise TokenError("NTLM is not accepted")
             mechanism = self.mechanism = make()
+            self._mechanisms = _CHOSEN
 
         def stepped(outcome: bytes | AuthenticationFailed) -> None:
             self.complete = mechanism.complete
@@ -122,6 +126,7 @@ class SPNEGOAcceptor(SPNEGOContext):
         self._supportedMech = mechType
         self._mechTypeList = offer.mechTypeList
         self.mechanism = make()
+        self._mechanisms = _CHOSEN
         answer = NegTokenResp(
             negState=NegState.REQUEST_MIC if self._mustSign else NegState.ACCEPT_INCOMPLETE,
             supportedMech=mechType,
@@ -191,6 +196,7 @@ class SPNEGOAcceptor(SPNEGOContext):
             elif self._mustSign or mechanism.demandsListMIC:
                 raise TokenError("mechListMIC is missing")
         self.complete = True
+        self._mechTypeList = b""
         return attrs.evolve(answer, negState=NegState.ACCEPT_COMPLETED)
 
 

@@ -28,6 +28,9 @@ from tapiproxy.trp.settings import Settings
 
 __all__ = ["Client", "LineApp", "OpenLine", "PhoneApp"]
 
+# One for all clients: each `frozenset()` is a new object, of 216 octets.
+_NONE: frozenset[int] = frozenset()
+
 
 @define(eq=False)
 class PhoneApp:
@@ -238,7 +241,7 @@ class Client:
         self.phoneApps: HandleTable[PhoneApp] = HandleTable(numbers)
         self.filter = EventFilter()
         self.connections: list[Any] = []
-        self.unavailable: frozenset[int] = frozenset()
+        self.unavailable = _NONE
         self.unserved = unserved
         self.draining = False
         self.ended = False
