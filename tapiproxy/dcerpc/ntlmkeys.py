@@ -33,6 +33,8 @@ SIGNATURE_SIZE = 16
 """Octets of NTLMSSP_MESSAGE_SIGNATURE_Extended_Sessionsecurity ([MS-NLMP] 2.2.2.9.2)."""
 
 _BLOCK = 64
+_IPAD = bytes(octet ^ 0x36 for octet in range(256))
+_OPAD = bytes(octet ^ 0x5C for octet in range(256))
 _VERSION = b"\x01\x00\x00\x00"
 # After 2**32 PDUs the number, which is signed, begins anew; the key stream goes on.
 _MAX_SEQUENCE = 0xFFFFFFFF
@@ -67,8 +69,8 @@ class Direction:
         self._sealingKey = md5(prefix + b" sealing key magic constant\0").digest()
         self._stream = rc4(self._sealingKey)
         padded = signingKey.ljust(_BLOCK, b"\0")
-        self._inner: Any = md5(bytes(octet ^ 0x36 for octet in padded))
-        self._outer: Any = md5(bytes(octet ^ 0x5C for octet in padded))
+        self._inner: Any = md5(padded.translate(_IPAD))
+        self._outer: Any = md5(padded.translate(_OPAD))
         self._number = 0
 
     def seal(self, head: bytes, body: bytes, trailer: bytes) -> tuple[bytes, bytes]:
