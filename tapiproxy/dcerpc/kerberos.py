@@ -133,11 +133,16 @@ class KerberosAcceptor(KerberosContext):
             self._accounts.failed()
             done(refused(reason(error)))
             return
-        if result.more_steps:
+        if result.more_steps and result.token:
             self._pending = result.context
-            done(result.token or b"")
+            done(result.token)
             return
         self._ended = True
+        if result.more_steps:
+            # What the library makes of a frame around something else than an AP-REQ.
+            self._accounts.failed()
+            done(refused("no AP-REQ"))
+            return
         self._logOn(result, done)
 
     def _logOn(self, result: AcceptSecContextResult, done: _Done) -> None:

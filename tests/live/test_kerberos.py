@@ -6,6 +6,7 @@ import os
 import pytest
 
 from tapiproxy.dcerpc.interface import RPC_S_SEC_PKG_ERROR, AuthenticationFailed, Fault
+from tapiproxy.dcerpc.spnegotokens import KERBEROS
 from tests.dcerpc.ntlmpeers import LEVELS, PROTECTING, answerOf, legOf, shake
 from tests.live.environment import changed
 from tests.live.kdc import realm
@@ -315,6 +316,16 @@ def test_noToken(site, token):
     """What is no token is refused, and counted."""
     accounts = Accounts()
     assert isinstance(answerOf(site.acceptor(6, accounts), token), AuthenticationFailed)
+    assert accounts.failures == 1
+
+
+def test_otherMessage(site):
+    """A frame around something else than an AP-REQ is refused, and counted."""
+    accounts = Accounts()
+    token = legOf(site.client(6, FULL), b"").replace(
+        KERBEROS + b"\x01\x00", KERBEROS + b"\x02\x00", 1
+    )
+    assert str(answerOf(site.acceptor(6, accounts), token)) == "no AP-REQ"
     assert accounts.failures == 1
 
 

@@ -17,14 +17,14 @@ from pyasn1.error import PyAsn1Error
 from tapiproxy.dcerpc.interface import AuthenticationFailed
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, MS_KERBEROS, NTLMSSP, decodeInit, decodeResp
-from tests.dcerpc.ntlmpeers import ntlmInitiator, shake
+from tests.dcerpc.ntlmpeers import answerOf, legOf, ntlmInitiator, shake
 from tests.dcerpc.test_handshakemutants import NOT_COVERED, changedFields
 from tests.fuzz.mutation import mutate
 
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
 pytest.importorskip("krb5", reason="krb5 is missing: pip install -e '.[kerberostest]'")
 
-from tests.live.kerberospeers import Accounts
+from tests.live.kerberospeers import FULL, Accounts
 
 CASES = 10_000
 SEED = 20_240_229
@@ -46,6 +46,9 @@ AP_REQ_NOT_COVERED = {
     "ticket.enc-part.kvno",
 }
 """Fields of an AP-REQ beside what is encrypted, which is covered whole."""
+
+AP_REQ_FRAMED = KERBEROS + b"\x01\x00"
+"""How an AP-REQ begins in its frame: RFC 4121 4.1."""
 
 AP_REP_NOT_COVERED = {UNREADABLE}
 """The same of an AP-REP."""
@@ -237,3 +240,23 @@ def test_everyBit(site, leg):
         assert acceptor.principal == "alice@DOM.EXAMPLE", where
         assert (client.flags, client.sessionKey) == (acceptor.flags, acceptor.sessionKey), where
         assert changedInToken(leg, *passed) <= allowedInToken(leg), where
+
+
+def test_everyBitFramed(site):
+    """Each bit of an AP-REQ that is not in DCE style: the same, and of its frame no bit."""
+    accounts = Accounts()
+    _, _, request = legOf(site.client(6, FULL), b"").partition(AP_REQ_FRAMED)
+    size = len(request) - 2
+    for bit in range((size + len(AP_REQ_FRAMED)) * 8):
+        client, acceptor = site.client(6, FULL), site.acceptor(6, accounts)
+        token = legOf(client, b"")
+        start = token.index(AP_REQ_FRAMED)
+        changed = bytearray(token)
+        changed[start + bit // 8] ^= 1 << bit % 8
+        if not isinstance(answerOf(acceptor, bytes(changed)), bytes):
+            continue
+        assert acceptor.principal == "alice@DOM.EXAMPLE"
+        start += len(AP_REQ_FRAMED)
+        where = f"bit {bit}: {token.hex()}"
+        assert bytes(changed[:start]) == token[:start], where
+        assert changedInToken(0, token[start:], bytes(changed[start:])) <= allowedInToken(0), where
