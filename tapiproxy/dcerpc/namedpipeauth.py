@@ -14,8 +14,8 @@ from struct import Struct
 
 import attrs
 
-from tapiproxy.dcerpc.interface import RPC_X_BAD_STUB_DATA, Fault, nca_s_fault_invalid_bound
-from tapiproxy.dcerpc.ndr import Reader
+from tapiproxy.dcerpc.interface import Fault
+from tapiproxy.dcerpc.ndr import CAUSES, Reader
 from tapiproxy.dcerpc.sid import readSID
 
 MAGIC = b"NPAM"
@@ -58,11 +58,6 @@ _ALLOCATION = 4096
 
 _frame = Struct(">I")
 _reply = Struct("<4sIIHH4xQI")
-
-_CAUSES = {
-    RPC_X_BAD_STUB_DATA: "octets are missing, or are not what should stand there",
-    nca_s_fault_invalid_bound: "a count is too large, or contradicts another",
-}
 
 
 class NamedPipeAuthError(Exception):
@@ -154,7 +149,7 @@ def decodeRequest(octets: bytes) -> NamedPipeAuthRequest:
     try:
         return _read(reader)
     except Fault as fault:
-        raise NamedPipeAuthError(_CAUSES[fault.status]) from None
+        raise NamedPipeAuthError(CAUSES[fault.status]) from None
 
 
 def encodeReply(level: int) -> bytes:

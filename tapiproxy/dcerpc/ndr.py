@@ -51,6 +51,12 @@ _COUNT = {
 _THREE_COUNTS = {4: Struct("<III"), 8: Struct("<QQQ")}
 _WIDE = {True: "utf-16-le", False: "utf-16-be"}
 
+CAUSES = {
+    RPC_X_BAD_STUB_DATA: "octets are missing, or are not what should stand there",
+    nca_s_fault_invalid_bound: "a count is too large, or contradicts another",
+}
+"""What the faults of a :class:`Reader` say of octets that are no stub, for a log."""
+
 _FIRST_REFERENT = 0x00020000
 """A pointer's octets say no more than which referents are the same (C706 14.3.10): none is."""
 

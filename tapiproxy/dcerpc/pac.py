@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import attrs
 
 from tapiproxy.dcerpc.interface import RPC_X_BAD_STUB_DATA, Fault, nca_s_fault_invalid_bound
-from tapiproxy.dcerpc.ndr import Reader
+from tapiproxy.dcerpc.ndr import CAUSES, Reader
 from tapiproxy.dcerpc.sid import readRPCSID
 
 MAX_GROUPS = 1024
@@ -30,11 +30,6 @@ _SE_GROUP_ENABLED = 0x00000004
 _COMMON_HEADER = b"\x01\x10\x08\x00"
 # The common and the private header
 _HEADERS = 16
-
-_CAUSES = {
-    RPC_X_BAD_STUB_DATA: "octets are missing, or are not what should stand there",
-    nca_s_fault_invalid_bound: "a count is too large, or contradicts another",
-}
 
 
 class PACError(ValueError):
@@ -71,7 +66,7 @@ def decodeLogonInformation(octets: bytes) -> LogonInformation:
     try:
         return _read(Reader(octets, _HEADERS, end))
     except Fault as fault:
-        raise PACError(_CAUSES[fault.status]) from None
+        raise PACError(CAUSES[fault.status]) from None
 
 
 @attrs.frozen

@@ -13,11 +13,22 @@ from pathlib import Path
 
 from tests.live import domaincontroller
 from tests.live.contained import Contained
-from tests.live.domaincontroller import DEADLINE, DOMAIN, PASSWORD, REALM, DomainController
+from tests.live.domaincontroller import (
+    DEADLINE,
+    DOMAIN,
+    GROUPS,
+    PASSWORD,
+    REALM,
+    DomainController,
+)
 
 #: Debian's packages of the programs.
-_PROGRAMS = {"net": "samba-common-bin", "ntlm_auth": "winbind", "wbinfo": "winbind"}
-_PROGRAMS["winbindd"] = "winbind"
+_PROGRAMS = {
+    "net": "samba-common-bin",
+    "ntlm_auth": "winbind",
+    "wbinfo": "winbind",
+    "winbindd": "winbind",
+}
 
 _CONFIGURATION = """\
 [global]
@@ -36,6 +47,21 @@ _CONFIGURATION = """\
     lock directory = {directory}
     pid directory = {directory}
     log file = {directory}/log.winbindd
+"""
+
+#: A line for everybody, one for a user by his name, and others by SIDs.
+_LINES = """
+[lines.everybody]
+addresses = ["1000"]
+
+[lines.alice]
+addresses = ["1001"]
+users = ['{domain}\\alice']
+"""
+_LINE = """
+[lines.{name}]
+addresses = ["{address}"]
+groups = ["{sid}"]
 """
 
 
@@ -120,6 +146,13 @@ class DomainMember:
     def sidOf(self, name: str) -> str:
         """The SID of an account or group of the domain."""
         return self._wbinfo("--name-to-sid", f"{DOMAIN}\\{name}").split()[0]
+
+    def lines(self) -> str:
+        """Tables of a configuration: `_LINES`, then a line for each of `GROUPS` and for bob."""
+        lines = _LINES.format(domain=DOMAIN)
+        for address, name in enumerate([*GROUPS, "bob"], 1002):
+            lines += _LINE.format(name=name.lower(), address=address, sid=self.sidOf(name))
+        return lines
 
     def _wbinfo(self, *arguments: str) -> str:
         return self._controller.run(*self.inside("wbinfo", *arguments))

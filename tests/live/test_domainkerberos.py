@@ -25,29 +25,7 @@ domains = {{ {domain} = "{realm}" }}
 {more}
 
 [handlers.acd]
-
-[lines.everybody]
-addresses = ["1001"]
-
-[lines.alice]
-addresses = ["1002"]
-users = ['{domain}\\alice']
-
-[lines.sales]
-addresses = ["1003"]
-groups = ["{sales}"]
-
-[lines.helpdesk]
-addresses = ["1004"]
-groups = ["{helpdesk}"]
-
-[lines.company]
-addresses = ["1005"]
-groups = ["{company}"]
-
-[lines.bob]
-addresses = ["1006"]
-groups = ["{bob}"]
+{lines}
 """
 
 #: RFC 4120 7.5.1: key usage 2.
@@ -73,10 +51,7 @@ def logOn(startServer, makeAgent, domainController, domainMember):
                         keytab=domainController.keytab(),
                         domain=DOMAIN,
                         realm=REALM.lower(),
-                        sales=domainMember.sidOf("Sales"),
-                        helpdesk=domainMember.sidOf("Helpdesk"),
-                        company=domainMember.sidOf("Company"),
-                        bob=domainMember.sidOf("bob"),
+                        lines=domainMember.lines(),
                         more=more,
                     ),
                     directory=f"server{len(servers)}",
