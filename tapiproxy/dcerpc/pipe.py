@@ -232,7 +232,8 @@ class PipeProtocol(Protocol):
 
     def _identified(self, principal: object | None) -> None:
         request = self._request
-        if self._ended or request is None:
+        if request is None:
+            # The handshake is over: smbd has gone, or it took too long.
             return
         if principal is None:
             self._refuse(
@@ -279,6 +280,7 @@ class PipeProtocol(Protocol):
         """The handshake is over, whichever way."""
         self._ended = True
         self._input = b""
+        self._request = None
         self._factory.handshakes.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
