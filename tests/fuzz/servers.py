@@ -7,6 +7,7 @@ from random import Random
 import attrs
 
 from tapiproxy.dcerpc import pdu
+from tapiproxy.dcerpc.ndr import NDR, NDR64, TransferSyntax
 from tapiproxy.tapi.handles import HLINE, HLINEAPP
 from tapiproxy.trp import idl, templates
 from tapiproxy.trp.requests import byFunction
@@ -49,15 +50,22 @@ def anything(cls: type[Request]) -> bytes:
     return templates.encodeRequest(attrs.evolve(message, **handles))
 
 
+def syntax(known: TransferSyntax) -> bytes:
+    """How a bind names a transfer syntax."""
+    return known.syntaxID.if_uuid.bytes_le + known.syntaxID.major.to_bytes(4, "little")
+
+
 def conversations() -> Sequence[bytes]:
     """From the first octet on: bind, attach, requests, detach."""
     attach = call(idl.ClientAttach, idl.encodeClientAttach(-1, "alice", MACHINE))
     detach = call(idl.ClientDetach, idl.encodeClientDetach(CONTEXT))
     captured = b"".join(vector.pdu for vector in load() if vector.frame in (4, 8))
     requests = [clientRequest(packet) for packet in packets()]
+    inNDR64 = call(idl.ClientAttach, idl.encodeClientAttach(-1, "alice", MACHINE, NDR64))
     return [
         BIND + attach,
         BIND + attach + detach,
+        BIND.replace(syntax(NDR), syntax(NDR64)) + inNDR64,
         captured,
         *(captured + request for request in requests),
     ]

@@ -51,12 +51,17 @@ class WorldTests(TestCase):
             world.end()
 
     def test_strangersAttach(self) -> None:
-        """A conversation from the first octet on ends with a client that is attached."""
-        world = World(attached=False)
-        world.hostile.send(conversations()[0])
-        self.assertEqual(len(learn(world)), 2)
-        self.assertEqual(world.harness.server.status()["attached"], 2)
-        world.end()
+        """
+        A conversation from the first octet on ends with a client that is attached, in NDR as in
+        NDR64.
+        """
+        first, _, inNDR64, *_ = conversations()
+        for conversation in (first, inNDR64):
+            world = World(attached=False)
+            world.hostile.send(conversation)
+            self.assertEqual(len(learn(world)), 2)
+            self.assertEqual(world.harness.server.status()["attached"], 2)
+            world.end()
 
     def test_callbacksAttach(self) -> None:
         """A call-back that answers as it should gets its client attached."""
