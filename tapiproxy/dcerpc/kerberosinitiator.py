@@ -12,7 +12,7 @@ from threading import Lock
 
 import attrs
 from gssapi import raw
-from gssapi.raw import GSSError, RequirementFlag
+from gssapi.raw import OID, GSSError, RequirementFlag
 from zope.interface import implementer
 
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_KERBEROS, AuthenticationFailed
@@ -25,6 +25,10 @@ from tapiproxy.dcerpc.kerberoscontext import (
     requiredFlags,
 )
 from tapiproxy.dcerpc.mechanism import IMechanism
+
+# GSS_KRB5_CRED_NO_CI_FLAGS_X.  Unless told so, MIT's library claims confidentiality at every level;
+# Samba's acceptor then takes a seal's size for that of a signature, and faults signed requests.
+_NO_CI_FLAGS = OID.from_int_seq("1.2.752.43.13.29")
 
 _Outcome = bytes | AuthenticationFailed
 
@@ -128,6 +132,7 @@ class KerberosInitiator(KerberosContext):
         try:
             with self._account.turn:
                 self._credentials = self._account.credentials()
+                raw.set_cred_option(_NO_CI_FLAGS, self._credentials)
                 result = raw.init_sec_context(
                     _principal(self._target),
                     self._credentials,

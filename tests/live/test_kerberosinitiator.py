@@ -9,7 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.trial.unittest import TestCase
 
-from tapiproxy.dcerpc.interface import AuthenticationFailed, Fault
+from tapiproxy.dcerpc.interface import (
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    AuthenticationFailed,
+    Fault,
+)
 from tapiproxy.dcerpc.kdcthreads import KDCThreads
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP, decodeInit
@@ -28,6 +32,8 @@ from tests.live.kdc import KDC, realm
 
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
 pytest.importorskip("krb5", reason="krb5 is missing: pip install -e '.[kerberostest]'")
+
+from gssapi.raw import RequirementFlag
 
 from tapiproxy.dcerpc.kerberos import KerberosAcceptor, kerberosServer
 from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
@@ -85,6 +91,15 @@ def test_sameKey(site):
     assert client.sessionKey == acceptor.sessionKey != b""
     assert client.flags == acceptor.flags
     assert client.flags & int(FULL) == int(FULL)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_confidentiality(site, level):
+    """It is claimed where requests are sealed, and nowhere else."""
+    client, acceptor = site.initiator(level), site.acceptor(level)
+    shake(client, acceptor)
+    claimed = acceptor.flags & int(RequirementFlag.confidentiality)
+    assert bool(claimed) == (level == RPC_C_AUTHN_LEVEL_PKT_PRIVACY)
 
 
 @pytest.mark.parametrize("level", PROTECTING)

@@ -1,15 +1,17 @@
 """
-Our client logs on to Samba's own RPC server, which verifies every request: the initiators behind
-the call-backs, against an acceptor that thousands of Windows clients meet.
+Our client logs on to Samba's own RPC servers, which verify every request: the initiators behind the
+call-backs, against acceptors that thousands of Windows clients meet.
 
-Level CONNECT is not here: Samba's server refuses it.
+Level CONNECT is not here: Samba's servers refuse it.
 """
 
 import itertools
 import struct
 import uuid
+from collections.abc import Iterator
 
 import pytest
+from impacket.dcerpc.v5 import epm, samr
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
@@ -28,9 +30,10 @@ from tapiproxy.dcerpc.interface import (
 from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
-from tapiproxy.dcerpc.spnegotokens import NTLMSSP
+from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.nthash import ntHash
 from tests.live import smbd as samba
+from tests.live.domaincontroller import REALM, DomainController
 from tests.live.relay import HeaderSigningOff
 
 # [MS-SAMR] 1.9, 3.1.5.1.3 and 3.1.5.13.1
@@ -61,20 +64,14 @@ def initiator(authType: int, level: int, password: str = samba.PASSWORD) -> ISec
     return SPNEGOInitiator([Choice(NTLMSSP, ntlm)], level)
 
 
-@pytest.mark.skipif(samba.missing() is not None, reason=str(samba.missing()))
-class SambaServerTests(TestCase):
+class Samr(TestCase):
+    """What both servers are asked."""
+
     timeout = 60
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        running = samba.running()
-        cls.smbd = running.__enter__()
-        cls.addClassCleanup(running.__exit__, None, None, None)
-        cls.smbd.serveRPC()
-
-    async def _connect(self, port: int, security: ISecurityContext) -> ClientConnection:
+    async def _connect(self, host: str, port: int, security: ISecurityContext) -> ClientConnection:
         connection = await connect(
-            reactor, "127.0.0.1", port, SAMR, PATIENCE, strictCallID=True, security=security
+            reactor, host, port, SAMR, PATIENCE, strictCallID=True, security=security
         )
         self.addCleanup(connection.close)
         return connection
@@ -92,32 +89,72 @@ class SambaServerTests(TestCase):
         answer = await connection.call(SamrCloseHandle, handle, PATIENCE)
         self.assertEqual(answer, bytes(24))
 
+    async def _useAll(self, host: str, port: int, security: ISecurityContext) -> None:
+        """Requests of one fragment and of several."""
+        connection = await self._connect(host, port, security)
+        await self._use(connection, "SERVER")
+        await self._use(connection, "S" * 10_000)
+        connection.close()
+
+
+@pytest.mark.skipif(samba.missing() is not None, reason=str(samba.missing()))
+class StandaloneTests(Samr):
+    @classmethod
+    def setUpClass(cls) -> None:
+        running = samba.running()
+        cls.smbd = running.__enter__()
+        cls.addClassCleanup(running.__exit__, None, None, None)
+        cls.smbd.serveRPC()
+
     async def test_levels(self) -> None:
-        """Each provider at each level, requests of one fragment and of several."""
+        """Each provider at each level."""
         for authType, level in itertools.product(PROVIDERS, LEVELS):
-            connection = await self._connect(self.smbd.rpcPort, initiator(authType, level))
-            await self._use(connection, "SERVER")
-            await self._use(connection, "S" * 10_000)
-            connection.close()
+            await self._useAll("127.0.0.1", self.smbd.rpcPort, initiator(authType, level))
 
     async def test_withoutHeaderSigning(self) -> None:
         """The same where header signing is not agreed on."""
         port, relay = HeaderSigningOff.ofPort(self.smbd.rpcPort)
         self.addCleanup(relay.close)
         for count, (authType, level) in enumerate(itertools.product(PROVIDERS, LEVELS), 1):
-            connection = await self._connect(port, initiator(authType, level))
-            await self._use(connection, "SERVER")
-            await self._use(connection, "S" * 10_000)
-            connection.close()
+            await self._useAll("127.0.0.1", port, initiator(authType, level))
             self.assertGreaterEqual(relay.offers, count)
 
     async def test_wrongPassword(self) -> None:
         """A wrong password is refused in the handshake, or with the first call."""
         wrong = initiator(RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY, "another")
         with self.assertRaises(AssociationFailed):
-            await self._connect(self.smbd.rpcPort, wrong)
+            await self._connect("127.0.0.1", self.smbd.rpcPort, wrong)
         wrong = initiator(RPC_C_AUTHN_WINNT, RPC_C_AUTHN_LEVEL_PKT_PRIVACY, "another")
-        connection = await self._connect(self.smbd.rpcPort, wrong)
+        connection = await self._connect("127.0.0.1", self.smbd.rpcPort, wrong)
         with self.assertRaises(Fault) as caught:
             await connection.call(SamrCloseHandle, bytes(20), PATIENCE)
         self.assertEqual(caught.exception.status, nca_s_proto_error)
+
+
+class DomainControllerTests(Samr):
+    @pytest.fixture(autouse=True)
+    def domain(self, domainController: DomainController) -> Iterator[None]:
+        """The domain, whose realm this process uses meanwhile."""
+        self.controller = domainController
+        with domainController.inUse():
+            yield
+
+    async def test_kerberos(self) -> None:
+        """Kerberos by itself and negotiated, at each level."""
+        pytest.importorskip("gssapi", reason="python-gssapi is missing: the extra kerberostest")
+        from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
+
+        address = self.controller.address
+        found = epm.hept_map(address, samr.MSRPC_UUID_SAMR, protocol="ncacn_ip_tcp")
+        port = int(found.partition("[")[2].rstrip("]"))
+        cache = self.controller.ccache("alice")
+        account = KerberosAccount(principal=f"alice@{REALM}", ccache=f"FILE:{cache}")
+        target = f"host/controller.{REALM.lower()}"
+        for level in LEVELS:
+
+            def kerberos(level: int = level) -> KerberosInitiator:
+                return KerberosInitiator(account, lambda leg, done: done(leg()), level, target)
+
+            await self._useAll(address, port, kerberos())
+            choices = [Choice(KERBEROS, kerberos)]
+            await self._useAll(address, port, SPNEGOInitiator(choices, level))
