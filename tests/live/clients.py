@@ -287,10 +287,10 @@ def needs(logon: Logon):
 
 
 @contextlib.contextmanager
-def attached(client: Client, logon: Logon) -> Iterator[Agent]:
+def attached(client: Client, logon: Logon, kind: type[Agent] = Agent) -> Iterator[Agent]:
     """An agent application over a client, ended when the block ends; it wants sealed call-backs."""
     remotesp = SecuredRemoteSP(ACCOUNT, headerSigning=logon.headerSigning)
-    agent = Agent(0, client=client, remotesp=remotesp)
+    agent = kind(0, client=client, remotesp=remotesp)
     try:
         yield agent
     finally:

@@ -54,8 +54,12 @@ GSS_KERBEROS = 16
 #: The providers by the names that pyspnego has for them.
 PROTOCOLS = {GSS_NEGOTIATE: "negotiate", WINNT: "ntlm", GSS_KERBEROS: "kerberos"}
 
-#: NDR 2.0, as presentation contexts name it.
+#: NDR 2.0 and NDR64, as presentation contexts name them.
 NDR = bytes.fromhex("045d888aeb1cc9119fe808002b10486002000000")
+NDR64 = bytes.fromhex("33057171babe37498319b5dbef9ccc3601000000")
+
+#: What a context names instead, to ask for both bind-time features: [MS-RPCE] 3.3.1.5.3.
+FEATURES = bytes.fromhex("2c1cb76c12984045") + b"\x03" + bytes(7) + b"\1\0\0\0"
 
 #: Octets of a fragment, both ways.
 FRAGMENT = 4280
@@ -133,9 +137,32 @@ def cut(data: bytes) -> tuple[bytes | None, bytes]:
     return (data[:length], data[length:]) if len(data) >= length else (None, data)
 
 
-def presentation(interface: bytes) -> bytes:
-    """The fixed part of a bind or alter_context with one presentation context."""
-    return struct.pack("<HHIBxxxHBx", FRAGMENT, FRAGMENT, 0, 1, 0, 1) + interface + NDR
+def presentation(interface: bytes, *syntaxes: bytes) -> bytes:
+    """The fixed part of a bind or alter_context, with a presentation context for each syntax."""
+    head = struct.pack("<HHIBxxx", FRAGMENT, FRAGMENT, 0, len(syntaxes))
+    contexts = (
+        struct.pack("<HBx", contextID, 1) + interface + syntax
+        for contextID, syntax in enumerate(syntaxes)
+    )
+    return head + b"".join(contexts)
+
+
+class Result(NamedTuple):
+    """What a server says to a presentation context."""
+
+    result: int
+    reason: int
+    syntax: bytes
+
+
+def results(body: bytes) -> list[Result]:
+    """What a bind_ack says to each presentation context, in their order."""
+    (length,) = struct.unpack_from("<H", body, 8)
+    at = 10 + length
+    at += -at % 4
+    layout = struct.Struct("<HH20s")
+    assert len(body) == at + 4 + body[at] * layout.size
+    return [Result(*found) for found in layout.iter_unpack(body[at + 4 :])]
 
 
 class Security:

@@ -8,8 +8,11 @@ import struct
 import uuid
 
 from tests.live import pdus
-from tests.live.pdus import PDU, Security
+from tests.live.pdus import PDU, Result, Security
 from tests.live.peer import TAPSRV
+
+#: [MS-RPCE] 2.2.2.13, with SEC_VT_COMMAND_BITMASK_1 alone: header signing is supported.
+VERIFICATION_TRAILER = bytes.fromhex("8ae3137102f43671" + "0140" + "0400" + "01000000")
 
 
 class Faulted(Exception):
@@ -27,11 +30,26 @@ class PDUsClient:
     :param channel: a transport of impacket, not yet connected.
     :param security: an initiator.
     :param headerSigning: whether it is offered; the server has to agree then.
+    :param syntaxes: each in a presentation context of its own.
+    :param verificationTrailer: whether one follows each request.
+    :ivar results: what the server said to the contexts; the first that it accepted is used.
     """
 
-    def __init__(self, channel, security: Security, *, headerSigning: bool) -> None:
+    def __init__(
+        self,
+        channel,
+        security: Security,
+        *,
+        headerSigning: bool,
+        syntaxes: tuple[bytes, ...] = (pdus.NDR,),
+        verificationTrailer: bool = False,
+    ) -> None:
+        self.results: list[Result] = []
         self._channel = channel
         self._security = security
+        self._syntaxes = syntaxes
+        self._verificationTrailer = verificationTrailer
+        self._contextID = 0
         self._input = b""
         self._callID = 1
         channel.connect()
@@ -43,12 +61,14 @@ class PDUsClient:
 
     def request(self, opnum: int, stub: bytes) -> bytes:
         self._callID += 1
+        if self._verificationTrailer:
+            stub += bytes(-len(stub) % 4) + VERIFICATION_TRAILER
         room = pdus.FRAGMENT - 128
         pieces = [stub[at : at + room] for at in range(0, len(stub) or 1, room)]
         for index, piece in enumerate(pieces):
             flags = pdus.FIRST_FRAG if index == 0 else 0
             flags |= pdus.LAST_FRAG if index == len(pieces) - 1 else 0
-            head = struct.pack("<IHH", len(stub) - index * room, 0, opnum)
+            head = struct.pack("<IHH", len(stub) - index * room, self._contextID, opnum)
             plain = PDU(pdus.REQUEST, flags, self._callID, head + piece)
             protects = self._security.protects
             self._channel.send(self._security.protect(plain) if protects else plain.encode())
@@ -82,13 +102,14 @@ class PDUsClient:
         security = self._security
         interface, version = TAPSRV
         syntax = uuid.UUID(interface).bytes_le + struct.pack("<I", int(float(version)))
-        body = pdus.presentation(syntax)
+        body = pdus.presentation(syntax, *self._syntaxes)
         kind, token = pdus.BIND, security.step(b"")
         while token or not security.context.complete:
             answer = self._leg(PDU(kind, pdus.WHOLE | flags, 1, body, security.verifier(token)))
             if kind == pdus.BIND:
                 assert answer.pfc_flags & pdus.SUPPORT_HEADER_SIGN == flags
-                self._accepted(answer.body)
+                self.results = pdus.results(answer.body)
+                self._contextID = [each.result for each in self.results].index(0)
             assert answer.verifier is not None
             token = b""
             if not security.context.complete:
@@ -114,14 +135,6 @@ class PDUsClient:
             raise Faulted(*struct.unpack_from("<I", answer.body, 8))
         assert answer.PTYPE == pdu.PTYPE + 1
         return answer
-
-    @staticmethod
-    def _accepted(body: bytes) -> None:
-        (length,) = struct.unpack_from("<H", body, 8)
-        at = 10 + length
-        at += -at % 4
-        count, result = struct.unpack_from("<BxxxH", body, at)
-        assert (count, result) == (1, 0), "the presentation context is accepted"
 
     def _receive(self) -> bytes:
         while True:

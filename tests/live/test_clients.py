@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.live import sambaclient
+from tests.live import pdus, sambaclient
 from tests.live.clients import (
     CLIENTS,
     DOMAIN,
@@ -26,8 +26,8 @@ from tests.live.clients import (
 )
 from tests.live.packets import GetAsyncEvents, GetGroupList, GetID, VarData, splitEvents
 from tests.live.pdus import CONNECT, GSS_NEGOTIATE, LEVEL_NAMES, PKT, PKT_PRIVACY, WINNT, spnego
-from tests.live.pdusclient import Faulted
-from tests.live.peer import PATIENCE, faultStatus, impacketUUID, rpcrt
+from tests.live.pdusclient import Faulted, PDUsClient
+from tests.live.peer import PATIENCE, Agent, channelTo, faultStatus, impacketUUID, rpcrt
 from tests.live.relay import Spoiling
 from tests.live.sambaclient import Refused
 
@@ -127,6 +127,42 @@ def test_secondLogon(place, logon):
             other.call(IS_SERVER_LISTENING, b"")
             assert other.recv() == struct.pack("<II", 0, 1)
             agent.succeed(GetGroupList, 1, agent.hLine, 2, 512)
+
+
+class AgentInNDR64(Agent):
+    """An agent application that encodes its calls in NDR64."""
+
+    def _call(self, call, response):
+        call.changeTransferSyntax(pdus.NDR64)
+        return response(self.client.request(call.opnum, call.getData()), isNDR64=True)
+
+
+@pytest.mark.parametrize("logon", [needs(each) for each in SEALED if each.client == "pyspnego"])
+@pytest.mark.parametrize(
+    ("syntaxes", "said", "kind"),
+    [
+        ((pdus.NDR, pdus.NDR64, pdus.FEATURES), [(0, 0), (2, 2), (3, 3)], Agent),
+        ((pdus.NDR64, pdus.FEATURES), [(0, 0), (3, 3)], AgentInNDR64),
+    ],
+    ids=["NDR first", "NDR64"],
+)
+def test_manyContexts(place, logon, syntaxes, said, kind):
+    """
+    A bind as 64-bit clients of [MS-RPCE] make it, and a verification trailer behind each request.
+    """
+    context = pdus.initiator(logon.authType, f"{DOMAIN}\\{logon.user}", logon.password)
+    channel = channelTo(binding(place.listener(logon)))
+    place.prepare(channel, logon)
+    client = PDUsClient(
+        channel,
+        pdus.Security(context, logon.authType, logon.level),
+        headerSigning=True,
+        syntaxes=syntaxes,
+        verificationTrailer=True,
+    )
+    with attached(client, logon, kind) as agent:
+        assert [(each.result, each.reason) for each in client.results] == said
+        completeTheExchange(agent)
 
 
 @pytest.mark.skipif(sambaclient.missing() is not None, reason=str(sambaclient.missing()))
