@@ -298,12 +298,23 @@ def attached(client: Client, logon: Logon, kind: type[Agent] = Agent) -> Iterato
     assert not remotesp.complaints
 
 
-def completeTheExchange(agent: Agent) -> None:
-    """4.1, 4.11, 4.12 and 4.2."""
-    agent.establish()
-    _, hAgentSession, _ = sessionForAGroup(agent)
-    agent.succeed(SetAgentSessionState, agent.hLine, hAgentSession, LINEAGENTSESSIONSTATE_ENDED, 0)
-    agent.must(Close, agent.hLine)
-    agent.must(ShutDown, agent.hLineApp)
-    assert agent.clientDetach() == bytes(20)
-    agent.remotesp.waitFor("lost")
+def completeTheExchange(client: Client, logon: Logon, kind: type[Agent] = Agent) -> None:
+    """4.1, 4.11, 4.12 and 4.2; the client sees each call-back sealed by who it knows."""
+    with attached(client, logon, kind) as agent:
+        agent.establish()
+        _, hAgentSession, _ = sessionForAGroup(agent)
+        agent.succeed(
+            SetAgentSessionState, agent.hLine, hAgentSession, LINEAGENTSESSIONSTATE_ENDED, 0
+        )
+        agent.must(Close, agent.hLine)
+        agent.must(ShutDown, agent.hLineApp)
+        assert agent.clientDetach() == bytes(20)
+        agent.remotesp.waitFor("lost")
+        # RemoteSPAttach, events and RemoteSPDetach
+        assert agent.remotesp.verified >= 4
+
+
+def exchange(place: Place, logon: Logon) -> None:
+    """4.12 from attach to detach, by a client at the least level that its listener permits."""
+    client = CLIENTS[logon.client](place, logon, place.listener(logon, logon.level))
+    completeTheExchange(client, logon)
