@@ -5,6 +5,7 @@ call-backs, against acceptors that thousands of Windows clients meet.
 Level CONNECT is not here: Samba's servers refuse it.
 """
 
+import importlib.util
 import itertools
 import struct
 import uuid
@@ -34,6 +35,7 @@ from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.nthash import ntHash
 from tests.live import smbd as samba
 from tests.live.domaincontroller import REALM, DomainController
+from tests.live.kdc import KDC
 from tests.live.relay import HeaderSigningOff
 
 # [MS-SAMR] 1.9, 3.1.5.1.3 and 3.1.5.13.1
@@ -53,6 +55,13 @@ LEVELS = (
 )
 
 
+needsGSSAPI = pytest.mark.skipif(
+    importlib.util.find_spec("gssapi") is None,
+    reason="python-gssapi is missing: pip install -e '.[kerberostest]'",
+)
+needsSmbd = pytest.mark.skipif(samba.missing() is not None, reason=str(samba.missing()))
+
+
 def initiator(authType: int, level: int, password: str = samba.PASSWORD) -> ISecurityContext:
     account = NTLMAccount(domain=samba.DOMAIN, user="alice", ntHash=ntHash(password))
 
@@ -62,6 +71,17 @@ def initiator(authType: int, level: int, password: str = samba.PASSWORD) -> ISec
     if authType == RPC_C_AUTHN_WINNT:
         return ntlm()
     return SPNEGOInitiator([Choice(NTLMSSP, ntlm)], level)
+
+
+def kerberosChoice(realm: KDC | DomainController, target: str, level: int) -> Choice:
+    """Kerberos with alice's tickets, to be offered or to be used by itself."""
+    from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
+
+    account = KerberosAccount(principal="", ccache=f"FILE:{realm.ccache('alice')}")
+    return Choice(
+        KERBEROS,
+        lambda: KerberosInitiator(account, lambda leg, done: done(leg()), level, target),
+    )
 
 
 class Samr(TestCase):
@@ -97,8 +117,9 @@ class Samr(TestCase):
         connection.close()
 
 
-@pytest.mark.skipif(samba.missing() is not None, reason=str(samba.missing()))
-class StandaloneTests(Samr):
+class Standalone(Samr):
+    """A server of no domain: it knows NTLM alone."""
+
     @classmethod
     def setUpClass(cls) -> None:
         running = samba.running()
@@ -106,6 +127,9 @@ class StandaloneTests(Samr):
         cls.addClassCleanup(running.__exit__, None, None, None)
         cls.smbd.serveRPC()
 
+
+@needsSmbd
+class StandaloneTests(Standalone):
     async def test_levels(self) -> None:
         """Each provider at each level."""
         for authType, level in itertools.product(PROVIDERS, LEVELS):
@@ -131,6 +155,26 @@ class StandaloneTests(Samr):
         self.assertEqual(caught.exception.status, nca_s_proto_error)
 
 
+@needsGSSAPI
+@needsSmbd
+class PreferringTests(Standalone):
+    @pytest.fixture(autouse=True)
+    def realm(self, kdc: KDC) -> Iterator[None]:
+        """A realm that has tickets for a server which does not know it."""
+        self.kdc = kdc
+        with kdc.inUse():
+            yield
+
+    async def test_otherwiseNTLM(self) -> None:
+        """What begins with Kerberos goes on with NTLM, and both sides sign what was offered."""
+        for level in LEVELS:
+            kerberos = kerberosChoice(self.kdc, "host/localhost", level)
+            ntlm = Choice(NTLMSSP, lambda level=level: initiator(RPC_C_AUTHN_WINNT, level))
+            security = SPNEGOInitiator([kerberos, ntlm], level)
+            await self._useAll("127.0.0.1", self.smbd.rpcPort, security)
+
+
+@needsGSSAPI
 class DomainControllerTests(Samr):
     @pytest.fixture(autouse=True)
     def domain(self, domainController: DomainController) -> Iterator[None]:
@@ -141,20 +185,11 @@ class DomainControllerTests(Samr):
 
     async def test_kerberos(self) -> None:
         """Kerberos by itself and negotiated, at each level."""
-        pytest.importorskip("gssapi", reason="python-gssapi is missing: the extra kerberostest")
-        from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
-
         address = self.controller.address
         found = epm.hept_map(address, samr.MSRPC_UUID_SAMR, protocol="ncacn_ip_tcp")
         port = int(found.partition("[")[2].rstrip("]"))
-        cache = self.controller.ccache("alice")
-        account = KerberosAccount(principal=f"alice@{REALM}", ccache=f"FILE:{cache}")
         target = f"host/controller.{REALM.lower()}"
         for level in LEVELS:
-
-            def kerberos(level: int = level) -> KerberosInitiator:
-                return KerberosInitiator(account, lambda leg, done: done(leg()), level, target)
-
-            await self._useAll(address, port, kerberos())
-            choices = [Choice(KERBEROS, kerberos)]
-            await self._useAll(address, port, SPNEGOInitiator(choices, level))
+            choice = kerberosChoice(self.controller, target, level)
+            await self._useAll(address, port, choice.make())
+            await self._useAll(address, port, SPNEGOInitiator([choice], level))
