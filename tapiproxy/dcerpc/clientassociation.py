@@ -153,21 +153,21 @@ class ClientAssociation:
                     start, length, auth, callID, _, _, _ = _responseStart(data, position)
                     if (
                         start == pdu.WHOLE_RESPONSE
-                        and bool(auth) is self._protects
+                        and (auth > 0) is self._protects
                         and pdu.REQUEST_HEADER_SIZE <= length <= end - position
                         and not self._partial
                         and (callID == self._callID or not self._strictCallID)
                     ):
                         stop = position + length
-                        opened: tuple[bytes, int, int] | None
+                        stub: bytes | None = data
+                        begin, finish = position + pdu.REQUEST_HEADER_SIZE, stop
                         if self._security is not None and auth:
                             opened = self._security.whole(data, position, stop, auth)
-                        else:
-                            opened = data, position + pdu.REQUEST_HEADER_SIZE, stop
-                        if opened is not None:
+                            stub, begin, finish = opened or (None, 0, 0)
+                        if stub is not None:
                             self.littleEndian = True
                             self._next()
-                            receiver.responded(*opened)
+                            receiver.responded(stub, begin, finish)
                             position = stop
                             taken += 1
                             continue
