@@ -164,7 +164,7 @@ def inProcess(options: argparse.Namespace) -> dict[str, list[float]]:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         os.sched_setaffinity(process.pid, {options.cores[0]})
-        output, said = process.communicate(timeout=measure.PATIENCE)
+        output, said = process.communicate(timeout=5 * measure.PATIENCE)
     if process.returncode:
         raise RuntimeError(f"inprocess.py: {said.strip()}")
     found: dict[str, list[float]] = json.loads(output)
