@@ -445,15 +445,16 @@ static int callTo(int number, int serverPort)
 static int patient(int fd)
 {
     struct timeval limit = {.tv_sec = 10};
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit))
+    int one = 1; /* an auth3 has no answer that the next send could wait for */
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
         fail("socket options: %m");
     return fd;
 }
 
 static void ready(int fd)
 {
-    int one = 1;
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
+    if (fcntl(fd, F_SETFL, O_NONBLOCK))
         fail("socket options: %m");
 }
 
