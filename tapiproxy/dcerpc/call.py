@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from tapiproxy.dcerpc.authnames import mechanismName
 from tapiproxy.dcerpc.interface import Connection, Interface
 from tapiproxy.dcerpc.ndr import TransferSyntax
 from tapiproxy.dcerpc.negotiation import Presentation
@@ -96,6 +97,11 @@ class Call:
     def authLevel(self) -> int:
         """The level of this request's security context."""
         return levelOf(self.security)
+
+    @property
+    def mechanism(self) -> str:
+        """By what who asks has logged on; empty if he has not."""
+        return mechanismName(None if self.security is None else self.security.context)
 
     def respond(self, stub: bytes) -> None:
         """Answer with *stub*, unless the call was answered or its client has gone."""

@@ -129,10 +129,6 @@ class Connection(Caller, Protocol):
         """The client's address, as ``transport.getPeer()`` gives it."""
 
     @property
-    def mechanism(self) -> str:
-        """By what the client has logged on, in words for the log; empty if it has not."""
-
-    @property
     def host(self) -> Any:
         """The address that the client reached, as ``transport.getHost()`` gives it."""
 
@@ -177,6 +173,10 @@ class Call(Caller, Protocol):
     @property
     def interface(self) -> Interface:
         """The interface that the presentation context names."""
+
+    @property
+    def mechanism(self) -> str:
+        """By what the caller has logged on, in words for the log; empty if it has not."""
 
     @property
     def contextID(self) -> int:

@@ -142,12 +142,6 @@ class ServerProtocol(Protocol):
         """The level of its first logon."""
         return self.association.security.authLevel
 
-    @property
-    def mechanism(self) -> str:
-        """By what the client has logged on first."""
-        security = self.association.security.first
-        return mechanismName(None if security is None else security.context)
-
     def afterSent(self, f: Callable[[], object]) -> None:
         """Call *f* once when all that this connection was asked to send is in the kernel."""
         self._afterSent.append(f)

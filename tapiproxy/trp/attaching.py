@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tapiproxy.dcerpc.interface import Connection
+from tapiproxy.dcerpc.interface import Call, Connection
 from tapiproxy.dcerpc.logshare import LogShare
 from tapiproxy.interfaces import IPrincipal
 from tapiproxy.tapi.lineerr import LINEERR_OPERATIONFAILED
@@ -53,8 +53,9 @@ _ABOUT_LOGONS = (
 #: Characters of a machine's name that are kept: a computer's name has at most 255.
 MAX_NAME = 255
 
-#: Makes a client of what attached: (machine, request, connection, call-back or None).
-Enter = Callable[[Machine, idl.AttachRequest, Connection, Callback | None], Client]
+#: Makes a client of what attached: (machine, request, ClientAttach, call-back or None).  Who it is
+#: stands in the call: by the time of the answer its connection may have another logon.
+Enter = Callable[[Machine, idl.AttachRequest, Call, Callback | None], Client]
 
 
 class Attaching:
@@ -117,20 +118,19 @@ class Attaching:
             connecting.cancel()
 
     def attach(
-        self,
-        connection: Connection,
-        request: idl.AttachRequest,
-        attached: Callable[[Attached], None],
+        self, call: Call, request: idl.AttachRequest, attached: Callable[[Attached], None]
     ) -> None:
         """
         Attach a client, with its call-back.  [MS-TRP] 3.1.4.1
 
+        :param call: who asks.
         :param attached: called once with how it ended.
         """
+        connection = call.connection
         machine = parseMachine(request.pszMachine)
         kind = request.lProcessID & 0xFFFFFFFF
         if kind == _ADMINISTRATION:
-            self._attachAdministrator(connection, request, machine, attached)
+            self._attachAdministrator(call, request, machine, attached)
             return
         full = self._full(hostOf(connection))
         if kind != _REMOTE or full:
@@ -139,9 +139,9 @@ class Attaching:
             # An empty name would be this machine, whose ports are not the client's to name.
             self._refuse(connection, machine, "its connection has no address", attached)
         elif machine.ports:
-            self._callBack(connection, request, machine, attached)
+            self._callBack(call, request, machine, attached)
         elif self._settings.pollWithoutCallback:
-            client = self._enter(machine, request, connection, None)
+            client = self._enter(machine, request, call, None)
             attached(Attached(0, _EVENT_REMOTE, client))
         else:
             self._refuse(
@@ -169,30 +169,32 @@ class Attaching:
 
     def _attachAdministrator(
         self,
-        connection: Connection,
+        call: Call,
         request: idl.AttachRequest,
         machine: Machine,
         attached: Callable[[Attached], None],
     ) -> None:
         # No call-back: such a client "is not interested in events".
-        principal: IPrincipal = connection.principal or NOBODY
+        connection = call.connection
+        principal: IPrincipal = call.principal or NOBODY
         full = self._full(hostOf(connection))
         if full:
             self._refuse(connection, machine, full, attached)
         elif principal.name and principal.name in self._settings.administrators:
-            client = self._enter(machine, request, connection, None)
+            client = self._enter(machine, request, call, None)
             attached(Attached(0, _EVENT_ADMINISTRATION, client))
         else:
             attached(Attached(_NOT_ADMINISTRATOR))
 
     def _callBack(
         self,
-        connection: Connection,
+        call: Call,
         request: idl.AttachRequest,
         machine: Machine,
         attached: Callable[[Attached], None],
     ) -> None:
         settings = self._settings
+        connection = call.connection
         host = hostOf(connection)
         connecting = Deferred.fromCoroutine(
             connect(
@@ -215,7 +217,7 @@ class Attaching:
         self._departures.watch(connection, gone)
 
         def connected(callback: Callback) -> None:
-            client = self._enter(machine, request, connection, callback)
+            client = self._enter(machine, request, call, callback)
             attached(Attached(0, _EVENT_REMOTE, client))
 
         def failed(failure: Failure) -> None:

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from tapiproxy.dcerpc.authnames import levelName
-from tapiproxy.dcerpc.interface import Connection, Interface
+from tapiproxy.dcerpc.interface import Call, Connection, Interface
 from tapiproxy.interfaces import ILine, ILineProvider, IPrincipal
 from tapiproxy.tapi.lineconstants import LINEDEVSTATE_REINIT
 from tapiproxy.tapi.proxymessages import ProxyMessage
@@ -86,28 +86,27 @@ class TelephonyServer:
     # Coming
 
     def attach(
-        self,
-        connection: Connection,
-        request: idl.AttachRequest,
-        attached: Callable[[Attached], None],
+        self, call: Call, request: idl.AttachRequest, attached: Callable[[Attached], None]
     ) -> None:
         """As `tapsrv.Attachments`."""
-        self._attaching.attach(connection, request, attached)
+        self._attaching.attach(call, request, attached)
 
     def _enter(
         self,
         machine: Machine,
         request: idl.AttachRequest,
-        connection: Connection,
+        call: Call,
         callback: Callback | None,
     ) -> Client:
         self._numbers += 1
-        principal: IPrincipal = connection.principal or NOBODY
+        principal: IPrincipal = call.principal or NOBODY
         client = newClient(
             number=self._numbers,
             machine=machine.name[:MAX_NAME],
             user=principal.name or request.pszDomainUser,
             principal=principal,
+            level=levelName(call.authLevel),
+            mechanism=call.mechanism,
             clock=self._clock,
             register=self._register,
             settings=self._settings,
@@ -116,7 +115,7 @@ class TelephonyServer:
             unserved=self._unserved,
         )
         client.draining = self._draining
-        host = hostOf(connection)
+        host = hostOf(call.connection)
         self.clients[client] = host
         self._attaching.entered(host)
         if callback is not None:
@@ -124,7 +123,7 @@ class TelephonyServer:
             client.delivery.pushTo(callback.send)
             callback.begin(client.delivery.delivered, partial(self._callbackLost, client))
         self._log.info(
-            "client {client} attached: {logon}", client=client.name, logon=_logon(connection)
+            "client {client} attached: {logon}", client=client.name, logon=_logon(client)
         )
         return client
 
@@ -294,12 +293,11 @@ def _name(Req_Func: int) -> str:
     return f"{device} {name}" if name else "unknown"
 
 
-def _logon(connection: Connection) -> str:
+def _logon(client: Client) -> str:
     """Say who has logged on, and how."""
-    if not connection.principal:
+    if not client.principal.name:
         return "nobody has logged on"
-    level = levelName(connection.authLevel)
-    return f"{connection.principal.name} by {connection.mechanism} at level {level}"
+    return f"{client.principal.name} by {client.mechanism} at level {client.level}"
 
 
 def _nothing() -> None:

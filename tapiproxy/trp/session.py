@@ -10,7 +10,6 @@ from typing import Any
 from attrs import define
 from twisted.internet.interfaces import IReactorTime
 
-from tapiproxy.dcerpc.authnames import levelName
 from tapiproxy.interfaces import ILine, IPrincipal
 from tapiproxy.tapi.linestructs import LINEDEVCAPS
 from tapiproxy.tapi.versions import TAPI_3_1
@@ -183,6 +182,8 @@ class Client:
     :ivar name: for the log: machine name and number.
     :ivar machine: its machine's name, from pszMachine.
     :ivar user: its user's account, from pszDomainUser or its authentication.
+    :ivar level: at which it has asked to attach, in words.
+    :ivar mechanism: by what it had logged on then; empty for nobody.
     :ivar register: the lines of the server.
     :ivar lines: its HLINEs.
     :ivar apps: its HLINEAPPs.
@@ -201,8 +202,10 @@ class Client:
         "draining",
         "ended",
         "filter",
+        "level",
         "lines",
         "machine",
+        "mechanism",
         "name",
         "pending",
         "phoneApps",
@@ -221,6 +224,8 @@ class Client:
         machine: str,
         user: str,
         principal: IPrincipal,
+        level: str,
+        mechanism: str,
         delivery: Delivery,
         pending: PendingRequests,
         register: LineRegister,
@@ -231,6 +236,8 @@ class Client:
         self.machine = machine
         self.user = user
         self.principal = principal
+        self.level = level
+        self.mechanism = mechanism
         self.delivery = delivery
         self.pending = pending
         self.register = register
@@ -308,14 +315,12 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """Describe the client for ``tapiproxy status``."""
-        # All its connections are of one principal, none at a lower level than the first.
-        first = self.connections[0] if self.connections else None
         return {
             "name": self.name,
             "user": self.user,
             "principal": self.principal.name,
-            "level": "" if first is None else levelName(first.authLevel),
-            "mechanism": "" if first is None else first.mechanism,
+            "level": self.level,
+            "mechanism": self.mechanism,
             "apps": len(self.apps),
             "phoneApps": len(self.phoneApps),
             "lines": sorted(openLine.line.name for openLine in self.lines.values()),
@@ -336,6 +341,8 @@ def newClient(
     machine: str,
     user: str,
     principal: IPrincipal,
+    level: str,
+    mechanism: str,
     clock: IReactorTime,
     register: LineRegister,
     settings: Settings,
@@ -350,6 +357,8 @@ def newClient(
         machine=machine,
         user=user,
         principal=principal,
+        level=level,
+        mechanism=mechanism,
         delivery=delivery,
         pending=PendingRequests(clock, outcomes, delivery, settings.requestsInFlight),
         register=register,

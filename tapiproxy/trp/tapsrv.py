@@ -49,10 +49,7 @@ class Attachments(Protocol):
     """What the operations need of the server."""
 
     def attach(
-        self,
-        connection: Connection,
-        request: idl.AttachRequest,
-        attached: Callable[[Attached], None],
+        self, call: Call, request: idl.AttachRequest, attached: Callable[[Attached], None]
     ) -> None:
         """Attach a client; *attached* is called once, soon or within the call-back's deadline."""
 
@@ -102,7 +99,7 @@ def makeInterface(server: Attachments) -> Interface:
                 )
             )
 
-        server.attach(connection, request, attached)
+        server.attach(call, request, attached)
         return None
 
     def clientRequest(call: Call, data: bytes, start: int, end: int) -> bytes:

@@ -7,7 +7,6 @@ import attrs
 
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.association import ServerAssociation
-from tapiproxy.dcerpc.authnames import mechanismName
 from tapiproxy.dcerpc.call import Call
 from tapiproxy.dcerpc.endpoint import Endpoint
 from tapiproxy.dcerpc.interface import AuthenticationFailed, Fault, Interface
@@ -102,12 +101,6 @@ class Conversation:
     def authLevel(self) -> int:
         """At which level."""
         return self.association.security.authLevel
-
-    @property
-    def mechanism(self) -> str:
-        """By what."""
-        security = self.association.security.first
-        return mechanismName(None if security is None else security.context)
 
     def afterSent(self, f: Callable[[], object]) -> None:
         """Nothing is sent here."""

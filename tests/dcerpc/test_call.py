@@ -59,6 +59,6 @@ class Answers(TestCase):
         (call,) = conversation.calls
         self.assertEqual((call.callID, call.contextID, call.opnum), (9, 4, 0))
         self.assertEqual((call.byteOrder, call.littleEndian), (">", False))
-        self.assertEqual((call.principal, call.authLevel), (None, 1))
+        self.assertEqual((call.principal, call.authLevel, call.mechanism), (None, 1, ""))
         self.assertEqual((call.interface.uuid, call.transferSyntax), (ECHO.if_uuid, NDR))
         self.assertIs(call.connection, conversation)

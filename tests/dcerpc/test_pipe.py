@@ -134,6 +134,7 @@ class Pipes(SynchronousTestCase):
     def note(self, call, data, start, end) -> bytes:
         """An operation that remembers who called."""
         self.callers.append((call.principal, call.authLevel))
+        self.mechanism = call.mechanism
         return b""
 
     def connect(self, user: int = 0) -> PipeProtocol:
@@ -299,7 +300,7 @@ class IdentityTests(Pipes):
             self.assertIsInstance(answer, pdu.Response)
             self.assertEqual(self.callers.pop(), ("TAPISRV\\alice", level))
             [connection] = self.factory.connections
-            self.assertEqual(connection.mechanism, "SMB")
+            self.assertEqual(self.mechanism, "SMB")
             self.assertEqual(
                 (connection.principal, connection.authLevel), ("TAPISRV\\alice", level)
             )

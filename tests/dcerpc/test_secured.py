@@ -240,12 +240,14 @@ class Told(TestCase):
         self.assertEqual(conversation.refusedCalls, [1, 5])
 
     def test_mechanism(self) -> None:
-        """By what a client has logged on."""
+        """By what the client of a call has logged on."""
         for make, words in ((ntlmInitiator, "NTLM"), (spnegoInitiator, "Negotiate (NTLM)")):
             conversation = Conversation(service())
-            self.assertEqual(conversation.mechanism, "")
-            logOn(conversation, Secured(make(6)))
-            self.assertEqual(conversation.mechanism, words)
+            secured = Secured(make(6))
+            logOn(conversation, secured)
+            conversation.raw(secured.protect(request(b"stub")))
+            (call,) = conversation.calls
+            self.assertEqual(call.mechanism, words)
 
 
 class Refused(TestCase):

@@ -48,7 +48,6 @@ class Owner:
     peer = "fuzz"
     principal = None
     authLevel = 1
-    mechanism = ""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.pending: list[Call] = []

@@ -127,6 +127,7 @@ class FakeCall:
         self.connection = connection
         self.principal = connection.principal
         self.authLevel = connection.authLevel
+        self.mechanism = connection.mechanism
         self.answers: list[bytes] = []
         self.faults: list[int] = []
 

@@ -7,10 +7,12 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.logger import LogEvent, eventAsText, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 from tapiproxy.tapi.lineerr import (
     LINEERR_OPERATIONFAILED,
 )
 from tapiproxy.trp import idl
+from tapiproxy.trp.principals import NOBODY, Principal
 from tapiproxy.trp.requests import agent, generic
 from tapiproxy.trp.settings import Settings
 from tests.trp.support import (
@@ -49,6 +51,29 @@ class Attaching(TestCase):
         self.assertNotEqual(reply.phContext, bytes(20))
         self.assertTrue(self.app.connection.attached)
         self.assertEqual(self.harness.server.status()["clients"][0]["name"], "PC-1 #1")
+
+    def test_otherLogonMeanwhile(self) -> None:
+        """
+        A client is who has asked to attach, not who has logged on while its call-back was made.
+
+        Else whoever holds the call-back up and has another's logon handed on meanwhile is that
+        other from then on, with the handle that he asked for himself.
+        """
+        for first in (Principal("DOM\\mallory"), None):
+            harness = makeHarness()
+            app = harness.application(first)
+            connected: Deferred[Any] = Deferred()
+            harness.endpoints.append(connected)
+            call = app.attaching()
+            app.connection.principal = ALICE
+            app.connection.authLevel = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+            app.connection.mechanism = "NTLM"
+            connected.callback(app.callback)
+            self.assertEqual(app.attachReply(call).result, 0)
+            (client,) = harness.server.clients
+            self.assertEqual(client.principal, first or NOBODY)
+            (status,) = harness.server.status()["clients"]
+            self.assertEqual((status["mechanism"], status["level"]), ("", "none"))
 
     def test_secondEndpoint(self) -> None:
         """Where the first endpoint does not answer, the next is tried."""
