@@ -60,6 +60,10 @@ MAX_CHALLENGE = 2048
 """Octets of a CHALLENGE_MESSAGE, whose AvPairs travel back in a PDU of one fragment: three names of
 DNS, of 255 characters each, fill 1,530."""
 
+MAX_NAME = 1026
+"""Octets of a domain's, user's or computer's name: a user may be called ``user@domain``, of 256
+characters each.  Nothing is proven yet where they are computed with, and written into the log."""
+
 MAX_AV_PAIRS = 32
 """AvPairs of one message: ten kinds exist."""
 
@@ -224,7 +228,7 @@ class AuthenticateMessage:
         Read one.
 
         :raises MessageError: its type is another, a length or offset leaves it, a string is no
-            Unicode, or the MIC that its AvPairs speak of is not there.
+            Unicode or too long, or the MIC that its AvPairs speak of is not there.
         """
         _expect(cls.TYPE, data, 64)
         response = _payload(data, 20)
@@ -236,9 +240,9 @@ class AuthenticateMessage:
         return cls(
             LmChallengeResponse=_payload(data, 12),
             NtChallengeResponse=response,
-            DomainName=_text(_payload(data, 28)),
-            UserName=_text(_payload(data, 36)),
-            Workstation=_text(_payload(data, 44)),
+            DomainName=_name(_payload(data, 28)),
+            UserName=_name(_payload(data, 36)),
+            Workstation=_name(_payload(data, 44)),
             EncryptedRandomSessionKey=_payload(data, 52),
             NegotiateFlags=_negotiate.unpack_from(data, 60)[0],
             MIC=mic,
@@ -364,6 +368,12 @@ def _text(data: bytes) -> str:
         return data.decode("utf-16-le")
     except UnicodeDecodeError:
         raise MessageError("a name that is no Unicode") from None
+
+
+def _name(data: bytes) -> str:
+    if len(data) > MAX_NAME:
+        raise MessageError(f"a name of more than {MAX_NAME // 2} characters")
+    return _text(data)
 
 
 def _micPosition(data: bytes) -> int:

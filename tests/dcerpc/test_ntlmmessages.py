@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 from tapiproxy.dcerpc.ntlmmessages import (
     MAX_AV_PAIRS,
     MAX_CHALLENGE,
+    MAX_NAME,
     MAX_NEGOTIATE,
     NTLMSSP_NEGOTIATE_VERSION,
     AuthenticateMessage,
@@ -199,6 +200,15 @@ class AvPairs(TestCase):
         except MessageError:
             return
         self.assertEqual(machineIDOf(octets) != b"", len(pairs.get(MsvAvSingleHost, b"")) == 48)
+
+    def test_longNames(self) -> None:
+        """No name is longer than one can be: anybody may send it, and it is logged."""
+        message = AuthenticateMessage.decode(GOLDEN.authenticate)
+        for each in ("DomainName", "UserName", "Workstation"):
+            longest = attrs.evolve(message, **{each: "x" * (MAX_NAME // 2)})
+            AuthenticateMessage.decode(longest.encode())
+            longer = attrs.evolve(message, **{each: "x" * (MAX_NAME // 2 + 1)})
+            self.assertRaises(MessageError, AuthenticateMessage.decode, longer.encode())
 
     def test_fileTime(self) -> None:
         """Time is counted in 100 ns from 1601."""
