@@ -161,7 +161,7 @@ def assemble(
     limits = Limits(**_chosen(configuration.limits, Limits))
     logons = OwnLogons(machineID=machineID, names=_callbackNames(configuration))
     authentication = _services(configuration, accounts, winbind, domainGroups, logons, reactor)
-    principals = PipePrincipals([] if accounts is None else [accounts], reactor)
+    principals = PipePrincipals([] if accounts is None else [accounts], reactor, own=logons.names)
 
     def factory(level: int, pipe: PipeListener | None, pipeIdentity: bool) -> ServerFactory:
         ours = (reactor, [telephony.interface], authentication(level), limits, statistics)

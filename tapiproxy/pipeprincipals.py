@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -29,12 +30,20 @@ class PipePrincipals:
     Users of smbd as principals: with smbd's SIDs, and the groups that are known here.
 
     :param groups: who knows groups beside smbd.
+    :param own: accounts that nobody is to come as, as `Principals` has them: a client that is
+        called back can hand that logon on to smbd, which knows nothing of it.
     """
 
     _log = Logger()
 
-    def __init__(self, groups: Iterable[IGroups], clock: IReactorTime) -> None:
-        self._principals = Principals(groups)
+    def __init__(
+        self,
+        groups: Iterable[IGroups],
+        clock: IReactorTime,
+        *,
+        own: frozenset[str] = frozenset(),
+    ) -> None:
+        self._principals = Principals(groups, own=own)
         self._clock = clock
 
     def identify(
@@ -63,7 +72,9 @@ class PipePrincipals:
         return evolve(principal, groups=principal.groups | request.groups)
 
     def _failed(self, failure: Failure, name: str) -> None:
-        if failure.check(TimeoutError):
+        if failure.check(UnauthorizedLogin):
+            self._log.debug("{name} may not come by a pipe", name=name)  # who refuses has said why
+        elif failure.check(TimeoutError):
             self._log.error(
                 "the groups of {name} were not found within {seconds} seconds: refused",
                 name=name,

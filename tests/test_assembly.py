@@ -7,10 +7,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from tapiproxy import assembly, config, handlers
 from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.datadirectory import DataDirectory
+from tapiproxy.dcerpc.namedpipeauth import decodeRequest
 from tapiproxy.dcerpc.pipe import PipeFactory
 from tapiproxy.dcerpc.server import Limits
 from tapiproxy.failedlogons import LogonLimits
 from tapiproxy.trp.settings import Settings
+from tests.dcerpc.pipeclients import Client
 from tests.folders import makeFolder
 
 SITE = """\
@@ -154,3 +156,25 @@ class PipeTests(SynchronousTestCase):
         self.assertEqual(a.endpoint.authentication.minimumLevel, 6)
         self.assertIs(c, d)
         self.assertNotIsInstance(c, PipeFactory)
+
+    def test_ownAccount(self):
+        """Nobody comes by a pipe as the account that calls clients back."""
+        secret = makeFolder(self) / "password"
+        secret.touch(0o600)
+        secret.write_text("correct horse")
+        configuration = parse(
+            self.PIPE
+            + "identity = 'pipe'\n"
+            + f"[callback]\nuser = 'TAPISRV\\ALICE'\npassword_file = '{secret}'\n"
+            + '[handlers.fixed]\narguments = "Sales"\n'
+        )
+        parts = assembly.assemble(
+            configuration, handlers.findFactories(), DataDirectory(makeFolder(self)), Clock()
+        )
+        (pipe,) = parts.factories
+        found = []
+        for account in ("alice", "bob"):
+            request = decodeRequest(Client(account=account).request())
+            pipe.principals.identify(request, found.append)
+        nobody, bob = found
+        self.assertEqual((nobody, bob.name), (None, "TAPISRV\\bob"))

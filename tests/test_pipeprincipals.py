@@ -33,9 +33,9 @@ class PipePrincipalsTests(SynchronousTestCase):
         globalLogPublisher.addObserver(self.log)
         self.addCleanup(globalLogPublisher.removeObserver, self.log)
 
-    def identify(self, groups=(), **client):
+    def identify(self, groups=(), own=frozenset(), **client):
         """What is made of a client."""
-        principals = PipePrincipals(groups, self.clock)
+        principals = PipePrincipals(groups, self.clock, own=own)
         verifyObject(IPipePrincipals, principals)
         found = []
         principals.identify(decodeRequest(Client(**client).request()), found.append)
@@ -59,6 +59,14 @@ class PipePrincipalsTests(SynchronousTestCase):
         for account, domain in (("", "D"), ("a:b", "D"), ("alice", "D/E"), (None, None)):
             self.assertEqual(self.identify(account=account, domain=domain), [None])
             self.assertIn("can be no principal", self.told())
+
+    def test_own(self):
+        """Nobody comes as the account of [callback], whose logon can be handed on to smbd."""
+        own = frozenset({"TAPISRV\\alice"})
+        self.assertEqual(self.identify(own=own, account="Alice"), [None])
+        self.assertIn("TAPISRV\\alice is this server's own account", eventAsText(self.log[0]))
+        self.assertEqual(len(self.identify(own=own, account="Bob")), 1)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_slow(self):
         """Groups that are not found in time refuse the client, as they do a logon."""
