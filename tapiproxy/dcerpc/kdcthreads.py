@@ -1,5 +1,6 @@
 """
-Where legs wait that may talk to a KDC: in threads of the reactor's, few of them, with a deadline.
+Where legs wait that may talk to a KDC: for a thread of the reactor's, one at a time, with a
+deadline.
 
 No Kerberos here.
 """
@@ -23,8 +24,10 @@ SECONDS = 5.0
 """For one leg.  A KDC of the site answers in milliseconds; for one that is down the library waits
 half a minute, and its thread with it."""
 
-MAX_LEGS = 6
-"""At one time.  The reactor has ten threads, and names are looked up in them too."""
+MAX_LEGS = 1
+"""At one time.  Those of one account have to take turns, and one that waited for its turn in a
+thread would still ask a KDC when nobody wants to know any more, for half a minute each: here it is
+dropped when its time is over."""
 
 MAX_WAITING = 256
 """Legs that wait for one of these, within their own deadline: all clients of a site come at once

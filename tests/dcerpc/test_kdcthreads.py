@@ -1,4 +1,4 @@
-"""Legs that may wait for a KDC: in threads, few, with a deadline."""
+"""Legs that may wait for a KDC: in a thread, one at a time, with a deadline."""
 
 from collections.abc import Callable
 from typing import Any
@@ -115,6 +115,18 @@ class Threads(TestCase):
         while self.reactor.held:
             self.reactor.held.pop()()
         self.assertEqual((begun, len(self.outcomes)), ([], 1))
+
+    def test_silentKDC(self) -> None:
+        """While a KDC is silent one thread hangs in it, however many legs have come and gone."""
+        begun: list[int] = []
+        for number in range(20):
+            self.threads.call(
+                lambda number=number: begun.append(number) or b"", self.outcomes.append
+            )
+            self.reactor.advance(SECONDS)
+        self.assertEqual((len(self.outcomes), len(self.reactor.held)), (20, 1))
+        self.reactor.held.pop()()
+        self.assertEqual((begun, self.reactor.held), ([0], []))
 
     def test_bug(self) -> None:
         """A leg that raises is logged and refused; so is what follows one, and nothing is stuck."""
