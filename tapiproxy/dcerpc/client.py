@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapiproxy.dcerpc.clientassociation import (
+    MAX_STUB,
     AssociationFailed,
     ClientAssociation,
     LogonFailed,
@@ -63,6 +64,7 @@ class ClientConnection(Protocol):
     :param strictCallID: as for :class:`ClientAssociation`.
     :param security: an initiator for this connection; None to come as nobody.
     :param statistics: as for :class:`ClientAssociation`.
+    :param largestStub: likewise.
     """
 
     _log = Logger()
@@ -76,6 +78,7 @@ class ClientConnection(Protocol):
         strictCallID: bool = False,
         security: ISecurityContext | None = None,
         statistics: Statistics | None = None,
+        largestStub: int = MAX_STUB,
     ) -> None:
         self._reactor = reactor
         self._onLost: list[Callable[[], object]] = []
@@ -89,6 +92,7 @@ class ClientConnection(Protocol):
             security=security,
             flush=self._flush,
             statistics=statistics,
+            largestStub=largestStub,
         )
         self._sender: DirectSender | None = None
 
@@ -236,6 +240,7 @@ def connect(
     strictCallID: bool = False,
     security: ISecurityContext | None = None,
     statistics: Statistics | None = None,
+    largestStub: int = MAX_STUB,
 ) -> Deferred[ClientConnection]:
     """
     Connect by TCP, bind and log on.
@@ -246,12 +251,18 @@ def connect(
         is one that has no answer (NTLM's by itself), a logon that the server refuses shows as the
         :class:`tapiproxy.dcerpc.interface.Fault` of the first call.
     :param statistics: as for :class:`ClientAssociation`.
+    :param largestStub: likewise.
     :returns: the connection.  It fails with TimeoutError, a twisted.internet.error of connecting,
         or :class:`AssociationFailed`, which is :class:`LogonFailed` where it is about the logon;
         nothing is left open then.
     """
     connection = ClientConnection(
-        reactor, interface, strictCallID=strictCallID, security=security, statistics=statistics
+        reactor,
+        interface,
+        strictCallID=strictCallID,
+        security=security,
+        statistics=statistics,
+        largestStub=largestStub,
     )
     outcome = connection._bound
     assert outcome is not None

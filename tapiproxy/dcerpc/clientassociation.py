@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tapiproxy.dcerpc.security import ISecurityContext
 
 MAX_STUB = 4 * 1024 * 1024
-"""Octets of one reassembled response: as many as a request may have."""
+"""Octets of one reassembled response: as many as a request may have; of most far fewer."""
 
 MAX_WAITING_CALLS = 1024
 """Calls that wait for the one under way; more fail at once."""
@@ -69,6 +69,7 @@ class ClientAssociation:
     :param security: an initiator to prove oneself with and to protect requests by; None to do
         neither.
     :param statistics: where to count; None to count nothing.
+    :param largestStub: octets of one reassembled response.
     :param flush: called when there is output after a security provider has thought.
     :ivar littleEndian: the byte order of the last answer.
     :ivar transferSyntax: what the server has chosen, once bound.
@@ -84,12 +85,14 @@ class ClientAssociation:
         security: ISecurityContext | None = None,
         flush: Callable[[], object] | None = None,
         statistics: Statistics | None = None,
+        largestStub: int = MAX_STUB,
     ) -> None:
         self.littleEndian = True
         self._interface = interface
         self._bound = bound
         self._ended = ended
         self._strictCallID = strictCallID
+        self._largestStub = largestStub
         self._syntaxes = interface.transferSyntaxes or (NDR,)
         self.transferSyntax: TransferSyntax = self._syntaxes[0]
         self._state = State.UNBOUND
@@ -424,8 +427,8 @@ class ClientAssociation:
             return
         self._stub += data[start:end]
         self._partial = True
-        if len(self._stub) > MAX_STUB:
-            raise pdu.PDUError(f"a response of more than {MAX_STUB} octets")
+        if len(self._stub) > self._largestStub:
+            raise pdu.PDUError(f"a response of more than {self._largestStub} octets")
         if header.pfc_flags & pdu.PFC_LAST_FRAG:
             stub = bytes(self._stub)
             self._stub.clear()

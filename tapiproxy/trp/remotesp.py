@@ -43,6 +43,10 @@ __all__ = [
 #: Endpoints of one client that are tried: a client has one, or one for each network.
 _MAX_ENDPOINTS = 4
 
+#: Octets of an answer of remotesp: 24 at most, and clients may put something behind.  Any client
+#: can begin an answer that has no end, and a thousand of one address at one time.
+_LARGEST_ANSWER = 1024
+
 _TCP = "ncacn_ip_tcp"
 
 
@@ -121,7 +125,14 @@ def tcpConnector(
     ) -> Deferred[client.ClientConnection]:
         security = None if newContext is None else newContext(host, name)
         return client.connect(
-            reactor, host, port, remotesp, seconds, security=security, statistics=statistics
+            reactor,
+            host,
+            port,
+            remotesp,
+            seconds,
+            security=security,
+            statistics=statistics,
+            largestStub=_LARGEST_ANSWER,
         )
 
     return connector

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import TestCase
 
+from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.client import AssociationFailed, LogonFailed
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
@@ -28,6 +29,7 @@ from tapiproxy.trp.remotesp import (
     tcpConnector,
 )
 from tapiproxy.trp.settings import Settings
+from tests.dcerpc.conversation import ack
 from tests.trp.support import FakeCallback
 
 
@@ -66,6 +68,23 @@ class Connecting(TestCase):
         self.assertEqual(reactor.tcpClients[0][:2], ("192.0.2.1", 4711))
         reactor.advance(3)
         self.failureResultOf(connecting, TimeoutError)
+
+    def test_longAnswer(self) -> None:
+        """An answer longer than any of remotesp ends the connection: nobody is to fill memory."""
+        reactor = MemoryReactorClock()
+        connecting = tcpConnector(reactor)("192.0.2.1", 4711, 3.0, "PC")
+        protocol = reactor.tcpClients[0][2].buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        protocol.dataReceived(ack().encode())
+        connection = self.successResultOf(connecting)
+        answer = connection.call(idl.RemoteSPAttach, b"", 3.0)
+        self.assertNoResult(answer)
+        begun = pdu.Response(
+            call_id=2, pfc_flags=pdu.PFC_FIRST_FRAG, alloc_hint=0, p_cont_id=0, stub=bytes(4096)
+        )
+        protocol.dataReceived(begun.encode())
+        self.assertIn("more than 1024 octets", str(self.failureResultOf(answer).value))
+        self.assertTrue(protocol.transport.disconnecting)
 
 
 class Attaching(TestCase):
