@@ -35,7 +35,7 @@ _SID = re.compile(r"S-1-[0-9]+(-[0-9]+){1,15}")
 
 
 class _NoTime(Exception):
-    """There was no time for an answer; the text says why."""
+    """There was no time for an answer, or nobody to ask for one; the text says why."""
 
 
 class _Question(ProcessProtocol):
@@ -165,9 +165,12 @@ class DomainGroups:
         question = _Question()
         self._questions.add(question)
         try:
-            self._reactor.spawnProcess(
-                question, self._program, [self._program, option, value], env={}
-            )
+            try:
+                self._reactor.spawnProcess(
+                    question, self._program, [self._program, option, value], env={}
+                )
+            except OSError as error:
+                raise _NoTime(f"it cannot be started: {error.strerror}") from None
             return await question.answer
         finally:
             self._questions.remove(question)

@@ -275,13 +275,19 @@ class Winbind:
             if process is None:
                 if len(self._processes) >= PROCESSES:
                     return
-                process = self._spawn()
+                try:
+                    process = self._spawn()
+                except OSError as error:
+                    # While a package is upgraded, say: the next logon tries again.
+                    problem = WinbindError(f"it cannot be started: {error.strerror}")
+                    self._waiting.popleft().answer.errback(problem)
+                    continue
             process.ask(self._waiting.popleft())
 
     def _spawn(self) -> _Process:
         process = _Process(self._reactor, self._serve, self._gone)
-        self._processes.append(process)
         self._reactor.spawnProcess(process, self._command[0], self._command, env={})
+        self._processes.append(process)
         return process
 
     def _gone(self, process: _Process) -> None:

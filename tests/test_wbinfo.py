@@ -1,5 +1,7 @@
 """Groups of a domain's users by wbinfo: what is asked, what is believed, and when it ends."""
 
+from errno import ENOENT
+
 from twisted.cred.error import LoginDenied
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
@@ -66,6 +68,16 @@ class DomainGroupsTests(SynchronousTestCase):
             self.reactor.asked, [["--name-to-sid", "DOM\\alice"], ["--user-sids", ALICE]]
         )
         self.assertEqual((self.logged, self.reactor.getDelayedCalls()), ([], []))
+
+    def test_missing(self):
+        """Where it cannot be started the logon is refused, as where there is no time."""
+
+        def spawnProcess(*args, env):
+            raise FileNotFoundError(ENOENT, "No such file or directory")
+
+        self.reactor.spawnProcess = spawnProcess
+        self.refused(self.groups.groupsOf("DOM\\x"), "it cannot be started: No such file")
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_others(self):
         """Of users of no domain, or of another one, nothing is asked and nothing known."""

@@ -1,6 +1,7 @@
 """Logons of a domain by ntlm_auth: its protocol, its processes, whose word is taken."""
 
 import base64
+from errno import ENOENT
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,8 +153,11 @@ class FakeReactor(Clock):
     def __init__(self):
         super().__init__()
         self.processes = []
+        self.missing = False
 
     def spawnProcess(self, protocol, executable, args, env):
+        if self.missing:
+            raise FileNotFoundError(ENOENT, "No such file or directory")
         assert (executable, args, env) == ("/ntlm_auth", ["/ntlm_auth", "-x"], {})
         self.processes.append(FakeProcess(protocol))
 
@@ -176,6 +180,19 @@ class WinbindTests(SynchronousTestCase):
             process.protocol.outReceived(octets)
             self.assertEqual(self.successResultOf(asked), answer)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_missing(self):
+        """While the program cannot be started logons fail with the reason; then they go on."""
+        self.reactor.missing = True
+        for asked in self.verify(PROCESSES + 1):
+            failure = self.failureResultOf(asked, WinbindError)
+            self.assertIn("cannot be started: No such file", failure.getErrorMessage())
+        self.reactor.missing = False
+        [asked] = self.verify()
+        [process] = self.reactor.processes
+        self.assertEqual(len(process.written), 1)
+        process.protocol.outReceived(YES)
+        self.assertEqual(self.successResultOf(asked), ACCEPTED)
 
     def test_several(self):
         """So many processes work at one time; what waits gets the first that is free."""
