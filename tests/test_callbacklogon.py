@@ -16,6 +16,7 @@ from tapiproxy.nthash import ntHash
 from tests.assembled import assembled
 from tests.dcerpc.ntlmpeers import Accounts, server, service, shake
 from tests.dcerpc.ntlmvectors import GOLDEN
+from tests.extras import needsGSSAPI
 from tests.folders import makeFolder
 
 MACHINE = bytes(range(32))
@@ -134,6 +135,7 @@ class AssemblyTests(CallbackCase):
         self.assertIn("site.toml: [callback] the password file", str(error))
         self.assertIn("chmod 0600", str(error))
 
+    @needsGSSAPI
     def test_keytab(self):
         """A keytab that others can read stops the start, as does one that is not there."""
         keytab = self.folder / "keytab"

@@ -141,9 +141,10 @@ def _initiators(
     mechanisms: dict[bytes, Callable[[int, str], IMechanism]] = {}
     # The extras: whoever does not log on needs none.
     if _byTickets(options):
+        principal = _principal(options.user)
         from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
 
-        tickets = KerberosAccount(principal=_principal(options.user))
+        tickets = KerberosAccount(principal=principal)
         mechanisms[KERBEROS] = partial(KerberosInitiator, tickets, KDCThreads(reactor).call)
     elif options.user is not None:
         from tapiproxy.dcerpc.ntlminitiator import NTLMAccount, NTLMInitiator

@@ -26,6 +26,7 @@ from tests.client.test_logons import logon, service
 from tests.dcerpc.ntlmpeers import service as ntlmService
 from tests.dcerpc.ntlmpeers import shake, spnegoInitiator
 from tests.dcerpc.ntlmvectors import GOLDEN
+from tests.extras import needsGSSAPI
 from tests.folders import makeFolder
 
 
@@ -156,6 +157,7 @@ class Options(Case):
 
         self.assertIn("no password was entered", self.refused(*user, stdin=Terminal(), ask=leave))
 
+    @needsGSSAPI
     def test_tickets(self) -> None:
         """With Kerberos, and to negotiate without an account, there is no password to ask for."""
         for typed, authType in (

@@ -5,7 +5,6 @@ call-backs, against acceptors that thousands of Windows clients meet.
 Level CONNECT is not here: Samba's servers refuse it.
 """
 
-import importlib.util
 import itertools
 import struct
 import uuid
@@ -33,6 +32,7 @@ from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegoinitiator import Choice, SPNEGOInitiator
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.nthash import ntHash
+from tests.extras import needsGSSAPI
 from tests.live import smbd as samba
 from tests.live.domaincontroller import REALM, DomainController
 from tests.live.kdc import KDC
@@ -55,10 +55,6 @@ LEVELS = (
 )
 
 
-needsGSSAPI = pytest.mark.skipif(
-    importlib.util.find_spec("gssapi") is None,
-    reason="python-gssapi is missing: pip install -e '.[kerberostest]'",
-)
 needsSmbd = pytest.mark.skipif(samba.missing() is not None, reason=str(samba.missing()))
 
 
