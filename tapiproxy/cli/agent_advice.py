@@ -32,13 +32,20 @@ def explain(error: ClientError, server: str) -> str:
     if isinstance(error, LogonRefused):
         return (
             f"the server {server} does not let us log on: {shown(error)}\n"
-            "  Look at --user and its password, --mechanism and --level, and at the server's log."
+            "  Look at --user and its password or tickets (`klist`), --mechanism and --level, "
+            "and at the server's log."
         )
     if isinstance(error, AttachRefused) and error.callback:
         return (
             f"the server {server} called back, and was not let in: {error.callback}\n"
             "  --server-users FILE has the accounts of which it must log on with one, --level the "
             "least that it must offer; who it logs on as stands in its configuration, [callback]."
+        )
+    if isinstance(error, AttachRefused) and error.elsewhere:
+        return (
+            f"the server {server} called back from {error.elsewhere}, and was not let in: that is "
+            "not its address here\n"
+            "  Give --server a name or an address that leads to the one that it calls back from."
         )
     if isinstance(error, AttachRefused):
         return (

@@ -185,7 +185,9 @@ async def _attach(
     try:
         await session.attach(machine, callback.port)
     except AttachRefused as error:
-        raise AttachRefused(error.code, callback.callers.problem) from None
+        raise AttachRefused(
+            error.code, callback.callers.problem, callback.remotesp.elsewhere
+        ) from None
     except CallFailed as error:
         if error.status not in _NOT_YOU:
             raise

@@ -59,11 +59,13 @@ class AttachRefused(ClientError):
     :ivar code: the result of ClientAttach ([MS-TRP] 3.1.4.1), an unsigned 32-bit number.
     :ivar callback: why this client did not accept the server's call-back; empty if it was not for
         that.
+    :ivar elsewhere: the address that it came from, if it was not accepted for that.
     """
 
-    def __init__(self, code: int, callback: str = "") -> None:
+    def __init__(self, code: int, callback: str = "", elsewhere: str = "") -> None:
         self.code = code
         self.callback = callback
+        self.elsewhere = elsewhere
         super().__init__(f"ClientAttach was refused with {lineerr.name(code)}")
 
 

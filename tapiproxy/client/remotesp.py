@@ -35,6 +35,8 @@ class RemoteSP:
     :param lost: called once, when the call-back's connection has gone without RemoteSPDetach.
 
     :ivar interface: what a DCE/RPC server is to offer.
+    :ivar elsewhere: the address of a call-back that was refused because it is not the server's;
+        empty if there was none.
     :ivar attached: fires when the server's call-back has come.
     :ivar detached: fires when RemoteSPDetach has been called, or its connection has gone.
     """
@@ -49,6 +51,7 @@ class RemoteSP:
         self._deliver = deliver
         self._lost = lost
         self._admitted = False
+        self.elsewhere = ""
         self.attached: Deferred[None] = Deferred()
         self.detached: Deferred[None] = Deferred()
         self.interface = Interface(
@@ -67,6 +70,8 @@ class RemoteSP:
         # could feed events to the application.
         peer = getattr(call.connection.peer, "host", None)
         if self._admitted or peer != self._server:
+            if peer != self._server:
+                self.elsewhere = str(peer)
             _log.warn("refused a call-back from {peer}", peer=call.connection.peer)
             raise Fault(ERROR_ACCESS_DENIED)
         handle = call.connection.group.handles.open(

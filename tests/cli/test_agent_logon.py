@@ -21,7 +21,7 @@ from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.nthash import ntHash
 from tests.cli.test_agent import Terminal, noPrompt
 from tests.client.network import MemoryNetwork
-from tests.client.servers import HOST, PORT, RealServer
+from tests.client.servers import HOST, PORT, RealServer, ScriptedServer
 from tests.client.test_logons import logon, service
 from tests.dcerpc.ntlmpeers import service as ntlmService
 from tests.dcerpc.ntlmpeers import shake, spnegoInitiator
@@ -254,13 +254,20 @@ class Against(Case):
         for mechanism in ("negotiate", "ntlm"):
             said = self.run_(*self.alice("--mechanism", mechanism))
             self.assertIn(f"{HOST} port {PORT} does not let us log on", said)
-            self.assertIn("Look at --user and its password", said)
+            self.assertIn("Look at --user and its password or tickets (`klist`)", said)
 
     def test_level(self) -> None:
         """A level below the server's least is told, as is no logon at all."""
         RealServer(self.network, service())
         self.assertIn("not at level integrity", self.run_(*self.alice("--level", "integrity")))
         self.assertIn("wants clients to log on", self.run_())
+
+    def test_calledBackFromElsewhere(self) -> None:
+        """So is the address of a call-back that was refused for it, and what to type instead."""
+        ScriptedServer(self.network).callBackFrom = "203.0.113.66"
+        said = self.run_()
+        self.assertIn("called back from 203.0.113.66, and was not let in", said)
+        self.assertIn("Give --server", said)
 
     def test_serverWithoutLogon(self) -> None:
         """So is a server that does not log on where it has to, and what to look at."""

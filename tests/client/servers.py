@@ -15,7 +15,7 @@ from zope.interface import implementer
 from tapiproxy.client.connect import connect
 from tapiproxy.client.telephony import TelephonyClient
 from tapiproxy.dcerpc.client import connect as connectRPC
-from tapiproxy.dcerpc.interface import Interface
+from tapiproxy.dcerpc.interface import Fault, Interface
 from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
 from tapiproxy.dcerpc.server import ServerFactory
 from tapiproxy.errors import TAPIError
@@ -62,6 +62,7 @@ class ScriptedServer:
     A server of one client, without rules: it answers everything well-formed, in NDR alone.
 
     :ivar requests: the packets that came.
+    :ivar callBackFrom: the address that it calls back from; empty for its own.
     :ivar replyFirst: send LINE_REPLY before the acknowledgement.
     """
 
@@ -70,6 +71,7 @@ class ScriptedServer:
         self.requests: list[Any] = []
         self.replyFirst = False
         self.callBack = True
+        self.callBackFrom = ""
         self.attachResult = 0
         self._callback: Any = None
         self._context = b""
@@ -95,9 +97,15 @@ class ScriptedServer:
         Deferred.fromCoroutine(self._callBack(call, machine.ports[0]))
 
     async def _callBack(self, call: Any, port: int) -> None:
-        peer = call.connection.peer.host
+        # Whoever connects to an address comes from it, in this network.
+        peer = self.callBackFrom or call.connection.peer.host
         self._callback = await connectRPC(self.network, peer, port, REMOTESP, 3)  # type: ignore[arg-type]  # a Clock
-        stub = await self._callback.call(idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), 3)
+        try:
+            stub = await self._callback.call(idl.RemoteSPAttach, idl.encodeRemoteSPAttach(), 3)
+        except Fault:
+            refused = lineerr.LINEERR_OPERATIONFAILED
+            call.respond(idl.encodeClientAttachReply(idl.NO_CONTEXT, 0xA5C369A5, refused))
+            return
         self._context = idl.decodeRemoteSPAttachReply(stub, 0, len(stub)).phContext
         call.respond(idl.encodeClientAttachReply(b"\0\0\0\0" + bytes(range(16)), 0xA5C369A5, 0))
 

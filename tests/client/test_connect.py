@@ -79,6 +79,15 @@ class Connecting(TestCase):
         self.assertEqual(failure.value.code, LINEERR_OPERATIONFAILED)
         self.left()
 
+    def test_calledBackFromElsewhere(self) -> None:
+        """A call-back from another address than the server's is refused, and the error names it."""
+        ScriptedServer(self.network).callBackFrom = "203.0.113.66"
+        failure = self.attach()
+        failure.trap(AttachRefused)
+        self.assertEqual(failure.value.callback, "")
+        self.assertEqual(failure.value.elsewhere, "203.0.113.66")
+        self.left()
+
     def test_noCallback(self) -> None:
         """A server that never calls back is of no use for the push model: given up in time."""
         server = ScriptedServer(self.network)
