@@ -30,7 +30,8 @@ class Options(usage.Options):
     :ivar catalogue: the handlers that are installed.
     """
 
-    synopsis = "Usage: twistd [twistd's options] tapiproxy [options]"
+    # twistd puts its own part before it.
+    synopsis = "[options]"
     longdesc = (
         "A telephony server for agent applications ([MS-TRP]), whose agent requests ACD handlers "
         "answer.  Without options it serves the built-in ACD's demo site on "

@@ -113,6 +113,15 @@ class OptionsTests(OptionsCase):
         self.assertIn("no handler is named 'fixd'; there are: acd, fixed", refused)
         self.assertIn("did you mean 'fixed'?", refused)
 
+    def test_synopsis(self):
+        """--help begins with twistd's part of the line, once."""
+        options = service.Options()
+        options.parent = usage.Options()
+        options.parent.subCommand = "tapiproxy"
+        options.parent.synopsis = "Usage: twistd [options]"
+        first = options.getSynopsis().strip()
+        self.assertEqual(first, "Usage: twistd [options] tapiproxy [options]")
+
     def test_unknownOption(self):
         """A wrong option is refused by name; for that twistd shows those that there are."""
         error = self.assertRaises(usage.UsageError, self.parse, "--lisen", "x")
