@@ -39,6 +39,11 @@ def readPrivateOctets(path: Path, what: str, largest: int, remedy: str) -> bytes
     try:
         # Not waiting for a writer, should it be a named pipe.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except PermissionError:
+        raise PrivateFileError(
+            f"the {what} {path} cannot be read by user {os.geteuid()}, whose it should be; "
+            f"chown {os.geteuid()} {path}"
+        ) from None
     except OSError as error:
         raise PrivateFileError(
             f"the {what} {path} cannot be read: {error.strerror}; {remedy}"

@@ -44,6 +44,14 @@ class PasswordFileTests(SynchronousTestCase):
             self.write(written)
             self.assertEqual(readNTHash(self.path, NAME), ntHash("secret"))
 
+    def test_notOurs(self):
+        """What another user's mode keeps from the server is refused with the line that mends it."""
+        # Root, who may run this, may read everything.
+        with mock.patch("os.open", side_effect=PermissionError(13, "Permission denied")):
+            said = self.refusal()
+        self.assertIn(f"cannot be read by user {os.geteuid()}", said)
+        self.assertTrue(said.endswith(f"chown {os.geteuid()} {self.path}"), said)
+
     def test_otherAccount(self):
         """A file of hashes without the account is refused with the line that adds it."""
         self.write(usersfile.withUser("", "tapiproxy", ntHash("secret")))
