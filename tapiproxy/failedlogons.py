@@ -83,7 +83,10 @@ class _Buckets:
 
     def __init__(self, clock: IReactorTime, whose: str, most: int) -> None:
         self._clock = clock
-        self._text = f"too many failed logons {whose}: refusing all until it is quiet"
+        self._text = (
+            f"too many failed logons {whose}: refusing all, with the right password too, save one "
+            f"every {_MINUTE / most:g} seconds, until it is quiet"
+        )
         self._most = most
         # The one that was filled longest ago is the first.
         self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()

@@ -59,7 +59,10 @@ class FailedLogonsTests(SynchronousTestCase):
             for _ in range(5):
                 self.assertTrue(self.failed.refuses("alice", "a"))
             self.clock.advance(61)
-        text = "too many failed logons of alice: refusing all until it is quiet"
+        text = (
+            "too many failed logons of alice: refusing all, with the right password too, save one "
+            "every 20 seconds, until it is quiet"
+        )
         self.assertEqual(self.told(), [text] * 2)
 
     def test_both(self):
