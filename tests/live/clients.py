@@ -298,18 +298,21 @@ def attached(client: Client, logon: Logon, kind: type[Agent] = Agent) -> Iterato
     assert not remotesp.complaints
 
 
-def completeTheExchange(client: Client, logon: Logon, kind: type[Agent] = Agent) -> None:
-    """4.1, 4.11, 4.12 and 4.2; the client sees each call-back sealed by who it knows."""
+def completeTheExchange(agent: Agent) -> None:
+    """4.1, 4.11, 4.12 and 4.2."""
+    agent.establish()
+    _, hAgentSession, _ = sessionForAGroup(agent)
+    agent.succeed(SetAgentSessionState, agent.hLine, hAgentSession, LINEAGENTSESSIONSTATE_ENDED, 0)
+    agent.must(Close, agent.hLine)
+    agent.must(ShutDown, agent.hLineApp)
+    assert agent.clientDetach() == bytes(20)
+    agent.remotesp.waitFor("lost")
+
+
+def exchangeOf(client: Client, logon: Logon, kind: type[Agent] = Agent) -> None:
+    """All of it by one client, which sees each call-back sealed by who it knows."""
     with attached(client, logon, kind) as agent:
-        agent.establish()
-        _, hAgentSession, _ = sessionForAGroup(agent)
-        agent.succeed(
-            SetAgentSessionState, agent.hLine, hAgentSession, LINEAGENTSESSIONSTATE_ENDED, 0
-        )
-        agent.must(Close, agent.hLine)
-        agent.must(ShutDown, agent.hLineApp)
-        assert agent.clientDetach() == bytes(20)
-        agent.remotesp.waitFor("lost")
+        completeTheExchange(agent)
         # RemoteSPAttach, events and RemoteSPDetach
         assert agent.remotesp.verified >= 4
 
@@ -317,4 +320,4 @@ def completeTheExchange(client: Client, logon: Logon, kind: type[Agent] = Agent)
 def exchange(place: Place, logon: Logon) -> None:
     """4.12 from attach to detach, by a client at the least level that its listener permits."""
     client = CLIENTS[logon.client](place, logon, place.listener(logon, logon.level))
-    completeTheExchange(client, logon)
+    exchangeOf(client, logon)

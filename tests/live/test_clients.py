@@ -20,8 +20,8 @@ from tests.live.clients import (
     Logon,
     attached,
     binding,
-    completeTheExchange,
     exchange,
+    exchangeOf,
     needs,
     serving,
 )
@@ -158,7 +158,7 @@ def test_manyContexts(place, logon, syntaxes, said, kind):
         verificationTrailer=True,
     )
     assert [(each.result, each.reason) for each in client.results] == said
-    completeTheExchange(client, logon, kind)
+    exchangeOf(client, logon, kind)
 
 
 @pytest.mark.skipif(sambaclient.missing() is not None, reason=str(sambaclient.missing()))
