@@ -109,7 +109,9 @@ class PDUsClient:
             if kind == pdus.BIND:
                 assert answer.pfc_flags & pdus.SUPPORT_HEADER_SIGN == flags
                 self.results = pdus.results(answer.body)
-                self._contextID = [each.result for each in self.results].index(0)
+                results = [each.result for each in self.results]
+                assert 0 in results, "no presentation context was accepted"
+                self._contextID = results.index(0)
             assert answer.verifier is not None
             token = b""
             if not security.context.complete:
