@@ -29,7 +29,7 @@ from tapiproxy.trp.remotesp import (
     connect,
     parseMachine,
 )
-from tapiproxy.trp.session import Client
+from tapiproxy.trp.session import Client, printable
 from tapiproxy.trp.settings import Settings
 from tapiproxy.trp.tapsrv import Attached
 
@@ -242,7 +242,7 @@ class Attaching:
             self._log.warn(
                 "client {machine} at {peer} does not take the logon of [callback]: {reason}; it is "
                 "called back without one, which required = true would not do{unsaid}",
-                machine=machine.name[:MAX_NAME],
+                machine=printable(machine.name[:MAX_NAME]),
                 peer=connection.peer,
                 reason=str(reason),
                 unsaid=unsaid,
@@ -261,7 +261,7 @@ class Attaching:
         if unsaid is not None:
             self._log.warn(
                 "client {machine} at {peer} was not attached: {reason}{unsaid}",
-                machine=machine.name[:MAX_NAME],
+                machine=printable(machine.name[:MAX_NAME]),
                 peer=connection.peer,
                 reason=reason,
                 unsaid=unsaid,

@@ -25,7 +25,7 @@ from tapiproxy.trp.pending import Ending, PendingRequests
 from tapiproxy.trp.proxies import Broker, ClientToken, ProxyService, Requester
 from tapiproxy.trp.settings import Settings
 
-__all__ = ["Client", "LineApp", "OpenLine", "PhoneApp"]
+__all__ = ["Client", "LineApp", "OpenLine", "PhoneApp", "newClient", "printable"]
 
 # One for all clients: each `frozenset()` is a new object, of 216 octets.
 _NONE: frozenset[int] = frozenset()
@@ -232,7 +232,7 @@ class Client:
         settings: Settings,
         unserved: Counter[int],
     ) -> None:
-        self.name = f"{_printable(machine)} #{number}"
+        self.name = f"{printable(machine)} #{number}"
         self.machine = machine
         self.user = user
         self.principal = principal
@@ -330,7 +330,7 @@ class Client:
         }
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Make text of a client's fit for a line of the log."""
     return "".join(character if character.isprintable() else "?" for character in text)
 

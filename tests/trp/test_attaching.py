@@ -212,6 +212,17 @@ class Attaching(TestCase):
         self.assertIn("(4 more of it left unsaid before)", logged[1])
         self.assertEqual(self.harness.server.status()["attachRefused"], 6)
 
+    def test_hostileName(self) -> None:
+        """What a client that is refused calls itself cannot make a line of its own in the log."""
+        logged: list[str] = []
+        observe = lambda event: logged.append(eventAsText(event))  # noqa: E731
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        self.app.attach('PC\r\n\x1b[2J\u2028-"ncacn_nb_nb"251"')
+        (line,) = logged
+        self.assertIn("client PC???[2J?- at", line)
+        self.assertTrue(line.isprintable())
+
     def test_administrator(self) -> None:
         """lProcessID -3 is for administrators, of whom there are none by default."""
         reply = self.app.attach(user="alice", lProcessID=-3)
