@@ -16,12 +16,8 @@ from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.security import ISecurityContext
 from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.passwordfile import readNTHash
-from tapiproxy.privatefile import readPrivateOctets
 
 __all__ = ["CallbackLogon"]
-
-#: Octets: keys of a hundred services.
-_LARGEST_KEYTAB = 64 * 1024
 
 
 class CallbackLogon:
@@ -84,17 +80,16 @@ class CallbackLogon:
 
     def _kerberos(self) -> Callable[[int, str], IMechanism]:
         from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
+        from tapiproxy.kerberosservice import keysOf
 
         table = self._table
-        if table.keytab is not None:
-            # Kerberos reads it at each logon; that others cannot, is looked at here.
-            readPrivateOctets(
-                table.keytab, "keytab", _LARGEST_KEYTAB, "the domain's administrator makes one"
-            )
         name, _, realm = table.user.rpartition("@")
         account = KerberosAccount(
             principal=f"{name}@{realm.upper()}",
             keytab="" if table.keytab is None else str(table.keytab),
             ccache=table.ccache,
         )
+        if table.keytab is not None:
+            # Read at each logon.  What can be known of it without a KDC is known now.
+            keysOf(table.keytab, account.principal)
         return partial(KerberosInitiator, account, self._threads.call)

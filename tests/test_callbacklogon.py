@@ -1,5 +1,6 @@
 """Who the server is to its clients: from the configuration to what a client is sent."""
 
+import struct
 import subprocess
 import sys
 
@@ -23,6 +24,17 @@ MACHINE = bytes(range(32))
 
 #: Nobody here waits for a KDC.
 THREADS = KDCThreads(None)
+
+
+def keytabOf(name, realm):
+    """A keytab with one AES key, in MIT's format 0x502."""
+
+    def counted(octets):
+        return struct.pack(">H", len(octets)) + octets
+
+    entry = struct.pack(">H", 1) + counted(realm.encode()) + counted(name.encode())
+    entry += struct.pack(">IIBH", 1, 0, 1, 18) + counted(bytes(32))
+    return b"\5\2" + struct.pack(">i", len(entry)) + entry
 
 
 class CallbackCase(SynchronousTestCase):
@@ -137,7 +149,7 @@ class AssemblyTests(CallbackCase):
 
     @needsGSSAPI
     def test_keytab(self):
-        """A keytab that others can read stops the start, as does one that is not there."""
+        """A keytab that others can read stops the start, as does one without the account's key."""
         keytab = self.folder / "keytab"
         text = f"[callback]\nuser = 'tapi@DOM.TEST'\nkeytab = '{keytab}'\n"
         error = self.assertRaises(ConfigurationError, self.assemble, text)
@@ -147,6 +159,16 @@ class AssemblyTests(CallbackCase):
         error = self.assertRaises(ConfigurationError, self.assemble, text)
         self.assertIn("chmod 0600", str(error))
         keytab.chmod(0o600)
+        for content, said in (
+            (b"", ""),
+            (b"\5\2", ""),
+            (keytabOf("other", "DOM.TEST"), "tapi@DOM.TEST"),
+        ):
+            keytab.write_bytes(content)
+            error = self.assertRaises(ConfigurationError, self.assemble, text)
+            self.assertIn(f"site.toml: [callback] the keytab {keytab} is of no use", str(error))
+            self.assertIn(said, str(error))
+        keytab.write_bytes(keytabOf("tapi", "DOM.TEST"))
         parts = self.assemble(text)
         self.assertEqual(parts.callbackLogon.files, (keytab,))
 
