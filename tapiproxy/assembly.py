@@ -38,6 +38,7 @@ from tapiproxy.provisional import ProvisionalHost
 from tapiproxy.proxy.broker import Assignment, Broker
 from tapiproxy.proxy.host import ProxyHost
 from tapiproxy.proxy.lines import StaticLine, StaticLines, staticLine
+from tapiproxy.sitecheckers import CheckerError
 from tapiproxy.trp import idl
 from tapiproxy.trp.remotesp import Connector, tcpConnector
 from tapiproxy.trp.server import TelephonyServer
@@ -253,7 +254,7 @@ def _services(
         return services(table, accounts, checkers, groups, limits, own, reactor)
     except ModuleNotFoundError as error:
         raise _needsExtra(configuration, "[authentication]", error) from None
-    except PrivateFileError as error:
+    except (CheckerError, PrivateFileError) as error:
         raise ConfigurationError(f"{configuration.source}: [authentication] {error}") from None
 
 

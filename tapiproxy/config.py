@@ -65,7 +65,8 @@ class AuthenticationTable:
     """
     ``[authentication]``.
 
-    :param usersFile: the accounts; None if *keytab* is all there is.
+    :param usersFile: the accounts; None if they are elsewhere.
+    :param checkers: who else knows accounts: strcred strings, which may hold secrets.
     :param keytab: the keys of the services that clients have Kerberos tickets for; None to do
         without.
     :param servicePrincipal: the only one of them that counts; None for all.
@@ -75,6 +76,7 @@ class AuthenticationTable:
     """
 
     usersFile: Path | None = None
+    checkers: tuple[str, ...] = field(default=(), repr=False)
     keytab: Path | None = None
     servicePrincipal: str | None = None
     ntlmAuth: str | None = None
@@ -294,10 +296,10 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
     if table is None:
         return None
     values = checked(place, table, _AUTHENTICATION)
-    if values["users_file"] is None and values["keytab"] is None:
+    if not any(values[each] for each in ("users_file", "keytab", "checkers")):
         raise place.refuse(
-            "users_file is missing; it should be a path (`tapiproxy passwd`), unless there is a "
-            "keytab"
+            "users_file is missing; it should be a path (`tapiproxy passwd`), unless there are a "
+            "keytab or checkers"
         )
     if values["service_principal"] is not None and values["keytab"] is None:
         raise place.below("service_principal").refuse(
@@ -310,6 +312,7 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
             )
     return AuthenticationTable(
         usersFile=_path(values["users_file"]),
+        checkers=values["checkers"],
         keytab=_path(values["keytab"]),
         servicePrincipal=values["service_principal"],
         ntlmAuth=values["ntlm_auth"],
@@ -517,6 +520,7 @@ _ENDPOINT_MAPPER = (Key("endpoint", kinds.text, _MAPPER_WORDS, None),)
 
 _AUTHENTICATION = (
     Key("users_file", kinds.text, "the users file's path", None),
+    Key("checkers", kinds.texts, 'a list of checkers with their arguments, "NAME:ARGUMENT"', ()),
     Key("keytab", kinds.text, "the path of a keytab", None),
     Key("service_principal", _servicePrincipal, _SERVICE_WORDS, None),
     Key("ntlm_auth", _program, "the path of winbind's ntlm_auth, such as /usr/bin/ntlm_auth", None),

@@ -17,6 +17,7 @@ from tapiproxy.dcerpc.spnegotokens import KERBEROS, NTLMSSP
 from tapiproxy.failedlogons import FailedLogons, LogonLimits
 from tapiproxy.kerberoslogons import KerberosLogons, TicketChecker
 from tapiproxy.logons import AccountsChecker, InTurn, Logons, OwnLogons, Principals
+from tapiproxy.sitecheckers import siteChecker
 from tapiproxy.usersfile import UsersFile
 
 __all__ = ["services"]
@@ -36,16 +37,26 @@ def services(
 
     Failed logons are counted for all of them together.
 
-    :param accounts: who may log on with a password, and groups of anybody.
+    :param accounts: who may log on with a password, and groups of anybody; then the site's own
+        checkers are asked, which may know both as well.
     :param checkers: of others who may log on with a password, asked in turn.
     :param groups: who knows groups of whoever brings none in his ticket.
     :param own: this process's own logons, which are not taken.
     :param reactor: for deadlines.
     :raises ModuleNotFoundError: the extra of a mechanism is not installed.
+    :raises tapiproxy.sitecheckers.CheckerError: a checker of the site cannot be had.
     :raises tapiproxy.privatefile.PrivateFileError: the keytab cannot be used.
     """
-    known = [] if accounts is None else [accounts]
-    passwords = [*map(AccountsChecker, known), *checkers]
+    known: list[IGroups] = [] if accounts is None else [accounts]
+    passwords: list[ICredentialsChecker] = []
+    if accounts is not None:
+        passwords.append(AccountsChecker(accounts))
+    for description in table.checkers:
+        checker, behind = siteChecker(description)
+        passwords.append(checker)
+        if IGroups.providedBy(behind):
+            known.append(behind)
+    passwords += checkers
     realm = Principals(known, groups, own=own.names)
     portal = Portal(realm, [InTurn(passwords), TicketChecker()])
     failed = FailedLogons(reactor, limits)

@@ -72,11 +72,11 @@ class NTLMResponse:
 
     Checkers of Twisted's that know the password itself can check them too, by ``checkPassword``.
 
-    :ivar username: the principal's name in UTF-8, ``DOMAIN\\user``.
+    :ivar username: the principal's name, ``DOMAIN\\user``, as the checker knows it: text, or UTF-8.
     :ivar sessionBaseKey: None until a check has succeeded.
     """
 
-    def __init__(self, logon: NTLMLogon, username: bytes) -> None:
+    def __init__(self, logon: NTLMLogon, username: bytes | str) -> None:
         self.logon = logon
         self.username = username
         self.sessionBaseKey: bytes | None = None
@@ -89,10 +89,10 @@ class NTLMResponse:
         self.sessionBaseKey = key
         return True
 
-    def checkPassword(self, password: bytes) -> bool:
-        """As `IUsernameHashedPassword`; the password is UTF-8."""
+    def checkPassword(self, password: bytes | str) -> bool:
+        """As `IUsernameHashedPassword`; octets are UTF-8."""
         try:
-            hashed = ntHash(password.decode("utf-8"))
+            hashed = ntHash(password if isinstance(password, str) else password.decode("utf-8"))
         except ValueError:
             return self.checkNTHash(None)
         return self.checkNTHash(hashed)

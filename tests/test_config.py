@@ -395,6 +395,10 @@ class AuthenticationTests(SynchronousTestCase):
             ("[endpoint_mapper]\nlisten = 'tcp:1'\n", "unknown key listen; allowed are endpoint"),
             ("[authentication]\n", "line 1: [authentication] users_file is missing"),
             (
+                "[authentication]\ncheckers = 'memory:alice:secret'\n",
+                "it should be a list of checkers with their arguments",
+            ),
+            (
                 "[authentication]\nusers_file = 'u'\nservice_principal = 'host/a@B'\n",
                 "line 3: [authentication] service_principal without keytab",
             ),

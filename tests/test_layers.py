@@ -39,6 +39,7 @@ LAYERS: dict[str, str] = {
     "tapiproxy.places": "service",
     "tapiproxy.provisional": "service",
     "tapiproxy.running": "service",
+    "tapiproxy.sitecheckers": "service",
     "tapiproxy.cli": "service",
     "tapiproxy.plugins": "backends",
     "tapiproxy.conformance": "kit",
