@@ -14,7 +14,7 @@ from attrs.validators import gt
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-__all__ = ["MOST_BUCKETS", "FailedLogons", "LogonLimits", "shownAddress"]
+__all__ = ["MOST_BUCKETS", "FailedLogons", "LogonLimits"]
 
 #: Accounts, and as many addresses, that are remembered: 10 MiB.  Who wants to wash one out needs as
 #: many failures, from addresses of which each has its own limit.
@@ -124,8 +124,3 @@ class _Buckets:
 
     def __len__(self) -> int:
         return len(self._buckets)
-
-
-def shownAddress(peer: Hashable) -> str:
-    """What tells peers apart as the log shows it: ``IPv4Address 192.0.2.7``."""
-    return " ".join(map(str, peer)) if isinstance(peer, tuple) else str(peer)

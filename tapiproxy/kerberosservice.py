@@ -7,6 +7,7 @@ Importing it needs the extra ``kerberos``, so that only a server with a keytab d
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
+from tapiproxy.dcerpc.addresses import shownPeer
 from tapiproxy.dcerpc.kerberos import (
     KerberosAcceptor,
     KerberosServer,
@@ -14,7 +15,6 @@ from tapiproxy.dcerpc.kerberos import (
     kerberosServer,
 )
 from tapiproxy.dcerpc.mechanism import IMechanism
-from tapiproxy.failedlogons import shownAddress
 from tapiproxy.kerberoslogons import KerberosLogons
 from tapiproxy.privatefile import PrivateFileError, readPrivateOctets
 
@@ -37,7 +37,7 @@ def kerberos(
     """
     server = keysOf(keytab, service)
     return lambda authLevel, peer: KerberosAcceptor(
-        server, logons.of(shownAddress(peer)), authLevel
+        server, logons.of(shownPeer(peer)), authLevel
     )
 
 

@@ -7,9 +7,9 @@ Importing it needs the extra ``auth``, so that only a server with accounts does.
 import socket
 from collections.abc import Callable, Hashable, Mapping
 
+from tapiproxy.dcerpc.addresses import shownPeer
 from tapiproxy.dcerpc.mechanism import IMechanism
 from tapiproxy.dcerpc.ntlm import NTLMAcceptor, NTLMServer
-from tapiproxy.failedlogons import shownAddress
 from tapiproxy.logons import Logons
 
 __all__ = ["ntlm"]
@@ -40,4 +40,4 @@ def ntlm(
         dnsDomain=dnsDomain.lower(),
         machineID=machineID,
     )
-    return lambda authLevel, peer: NTLMAcceptor(server, logons.of(shownAddress(peer)), authLevel)
+    return lambda authLevel, peer: NTLMAcceptor(server, logons.of(shownPeer(peer)), authLevel)

@@ -4,7 +4,6 @@ A server in operation: start, re-reading the configuration, drain and stop, in t
 Handlers start before anything listens, and stop when no request is outstanding any more.
 """
 
-import os
 import signal
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -13,7 +12,7 @@ from typing import Any
 import attrs
 from twisted.application.service import Service
 from twisted.internet import defer
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
@@ -25,6 +24,7 @@ from tapiproxy.config import Configuration
 from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.control import ControlError, ControlServer, Verb
 from tapiproxy.datadirectory import DataDirectory, DataDirectoryError
+from tapiproxy.dcerpc.addresses import shown
 from tapiproxy.dcerpc.authnames import levelName
 from tapiproxy.dcerpc.interface import RPC_C_AUTHN_LEVEL_CONNECT
 from tapiproxy.descriptors import clientRoom, raiseDescriptorLimit
@@ -136,7 +136,7 @@ class TelephonyService(Service):
             "seconds": round(self._reactor.seconds() - self._began),
             "configuration": self.configuration.source,
             "data": str(self._directory.path),
-            "listen": [_shown(port.getHost()) for port in self._ports],
+            "listen": [shown(port.getHost()) for port in self._ports],
             "connections": sum(len(each.connections) for each in set(self.parts.factories)),
             "connectionsRefused": sum(each.refused for each in set(self.parts.factories)),
             "limits": {
@@ -211,7 +211,7 @@ class TelephonyService(Service):
     async def _listen(self, endpoint: str, factory: IProtocolFactory) -> None:
         port = await serverEndpoint(self._reactor, endpoint).listen(factory)
         self._ports.append(port)
-        self._log.info("listening on {host}", host=_shown(port.getHost()))
+        self._log.info("listening on {host}", host=shown(port.getHost()))
 
     async def _tellOfEndpoints(self) -> None:
         """Listen as an endpoint mapper too, if there is to be one: the ports are known now."""
@@ -398,11 +398,3 @@ class TelephonyService(Service):
             signal.signal(signal.SIGHUP, self._hangupBefore)
         self._directory.close()
         self._log.info("stopped")
-
-
-def _shown(address: Any) -> str:
-    """An address for people: host and port, or whatever else it has."""
-    if isinstance(address, UNIXAddress):
-        return os.fsdecode(address.name or b"")
-    host = getattr(address, "host", None)
-    return str(address) if host is None else f"{host} port {address.port}"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from tapiproxy.dcerpc.addresses import shown
 from tapiproxy.dcerpc.interface import (
     ERROR_ACCESS_DENIED,
     RPC_X_BAD_STUB_DATA,
@@ -72,7 +73,7 @@ class RemoteSP:
         if self._admitted or peer != self._server:
             if peer != self._server:
                 self.elsewhere = str(peer)
-            _log.warn("refused a call-back from {peer}", peer=call.connection.peer)
+            _log.warn("refused a call-back from {peer}", peer=shown(call.connection.peer))
             raise Fault(ERROR_ACCESS_DENIED)
         handle = call.connection.group.handles.open(
             self.interface, self, RemoteSP._runDown, call.principal, call.authLevel

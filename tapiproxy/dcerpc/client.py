@@ -16,6 +16,7 @@ from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tapiproxy.dcerpc.addresses import shown
 from tapiproxy.dcerpc.clientassociation import (
     MAX_STUB,
     AssociationFailed,
@@ -163,7 +164,7 @@ class ClientConnection(Protocol):
         try:
             self._association.receiveData(data)
         except Exception:  # noqa: BLE001 -- a frontier: a bug ends one connection, not the process
-            self._log.failure("association with {peer} failed", peer=self.peer)
+            self._log.failure("association with {peer} failed", peer=shown(self.peer))
             self._association.end(AssociationFailed("internal error"))
         self._flush()
 

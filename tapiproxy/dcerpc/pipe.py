@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import Interface as ZopeInterface
 from zope.interface import implementer
 
+from tapiproxy.dcerpc.addresses import peerKey
 from tapiproxy.dcerpc.association import ServerAssociation
 from tapiproxy.dcerpc.interface import (
     RPC_C_AUTHN_LEVEL_CONNECT,
@@ -40,7 +41,7 @@ from tapiproxy.dcerpc.namedpipeauth import (
 )
 from tapiproxy.dcerpc.pdu import NAK_REASON_NOT_SPECIFIED
 from tapiproxy.dcerpc.security import IAuthenticationService, ISecurityContext
-from tapiproxy.dcerpc.server import Limits, ServerFactory, ServerProtocol, peerKey
+from tapiproxy.dcerpc.server import Limits, ServerFactory, ServerProtocol
 
 MAX_HANDSHAKES = 256
 """At one time, of all clients: smbd sends its request at once, and groups are found soon."""

@@ -18,6 +18,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tapiproxy.dcerpc.addresses import peerKey, shown
 from tapiproxy.dcerpc.association import ServerAssociation
 from tapiproxy.dcerpc.authnames import levelName, mechanismName, providerName
 from tapiproxy.dcerpc.call import Call
@@ -102,7 +103,7 @@ class ServerProtocol(Protocol):
         try:
             self.association.receiveData(data)
         except Exception:  # noqa: BLE001 -- a frontier: a bug ends one connection, not the server
-            self._log.failure("association with {peer} failed", peer=self.peer)
+            self._log.failure("association with {peer} failed", peer=shown(self.peer))
             self.abort("internal error")
         self._receiving = False
         self._deliver()
@@ -170,7 +171,7 @@ class ServerProtocol(Protocol):
             if unsaid is not None:
                 self._log.info(
                     "connection of {peer} ended: {reason}{unsaid}",
-                    peer=self.peer,
+                    peer=shown(self.peer),
                     reason=reason,
                     unsaid=unsaid,
                 )
@@ -199,7 +200,7 @@ class ServerProtocol(Protocol):
             self._log.warn(
                 "logon of {peer} by {provider} at level {authLevel} refused: "
                 "{reason}{user}{unsaid}",
-                peer=self.peer,
+                peer=shown(self.peer),
                 provider=providerName(verifier.auth_type),
                 authLevel=levelName(verifier.auth_level),
                 reason=str(failure),
@@ -214,7 +215,7 @@ class ServerProtocol(Protocol):
             self._log.warn(
                 "calls of {peer} refused: {logon} is level {authLevel}, and the listener's "
                 "minimum_level is {wanted}{unsaid}",
-                peer=self.peer,
+                peer=shown(self.peer),
                 logon=mechanismName(security.context) if security else "no logon",
                 authLevel=levelName(levelOf(security)),
                 wanted=levelName(self._factory.endpoint.authentication.minimumLevel),
@@ -227,7 +228,7 @@ class ServerProtocol(Protocol):
             "operation {opnum} of interface {uuid} failed for {peer}",
             opnum=call.opnum,
             uuid=call.interface.uuid,
-            peer=self.peer,
+            peer=shown(self.peer),
         )
 
     # What other transports than TCP do their own way
@@ -335,10 +336,10 @@ class ServerProtocol(Protocol):
             try:
                 f()
             except Exception:  # noqa: BLE001 -- a frontier: the layer above is called, and logged
-                self._log.failure("callback failed on connection of {peer}", peer=self.peer)
+                self._log.failure("callback failed on connection of {peer}", peer=shown(self.peer))
 
     def _rundownFailed(self) -> None:
-        self._log.failure("rundown of a context handle of {peer} failed", peer=self.peer)
+        self._log.failure("rundown of a context handle of {peer} failed", peer=shown(self.peer))
 
 
 class ServerFactory(Factory):
@@ -410,7 +411,7 @@ class ServerFactory(Factory):
         if unsaid is not None:
             self._log.warn(
                 "connection of {peer} refused: {reason}{unsaid}",
-                peer=addr,
+                peer=shown(addr),
                 reason=reason,
                 unsaid=unsaid,
             )
@@ -419,8 +420,3 @@ class ServerFactory(Factory):
         """End all connections."""
         for connection in tuple(self.connections):
             connection.abort(reason)
-
-
-def peerKey(address: object) -> Hashable:
-    """What tells peers apart: transport and host, but no port."""
-    return (type(address).__name__, getattr(address, "host", None))

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tapiproxy.dcerpc.addresses import shown
 from tapiproxy.dcerpc.interface import Call, Connection
 from tapiproxy.dcerpc.logshare import LogShare
 from tapiproxy.interfaces import IPrincipal
@@ -243,7 +244,7 @@ class Attaching:
                 "client {machine} at {peer} does not take the logon of [callback]: {reason}; it is "
                 "called back without one, which required = true would not do{unsaid}",
                 machine=printable(machine.name[:MAX_NAME]),
-                peer=connection.peer,
+                peer=shown(connection.peer),
                 reason=str(reason),
                 unsaid=unsaid,
             )
@@ -262,7 +263,7 @@ class Attaching:
             self._log.warn(
                 "client {machine} at {peer} was not attached: {reason}{unsaid}",
                 machine=printable(machine.name[:MAX_NAME]),
-                peer=connection.peer,
+                peer=shown(connection.peer),
                 reason=reason,
                 unsaid=unsaid,
             )

@@ -13,12 +13,13 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tapiproxy.dcerpc import keepalive, pdu
+from tapiproxy.dcerpc.addresses import peerKey
 from tapiproxy.dcerpc.association import MAX_PDUS_PER_TURN, ServerAssociation
 from tapiproxy.dcerpc.directsend import MAX_OUTPUT
 from tapiproxy.dcerpc.interface import AuthenticationFailed
 from tapiproxy.dcerpc.logshare import SECONDS
 from tapiproxy.dcerpc.security import IAuthenticationService, NoAuthentication
-from tapiproxy.dcerpc.server import Limits, ServerFactory, ServerProtocol, peerKey
+from tapiproxy.dcerpc.server import Limits, ServerFactory, ServerProtocol
 from tests.dcerpc.pdus import bind, request, split
 from tests.dcerpc.support import Calls
 from tests.dcerpc.toysecurity import ToyService
