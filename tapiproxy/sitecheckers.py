@@ -19,6 +19,8 @@ from tapiproxy.logons import INTLMResponse, NTLMResponse
 
 __all__ = ["CheckerError", "KnownPasswords", "siteChecker"]
 
+_ANY_PASSWORD = "correct horse"
+
 
 class CheckerError(Exception):
     """A checker cannot be had; the text is for the administrator, and has no argument in it."""
@@ -93,14 +95,34 @@ class KnownPasswords:
         whole = credentials.username
         if isinstance(whole, bytes):
             whole = whole.decode("utf-8")
+        known = False
         names = dict.fromkeys((whole, whole.rpartition("\\")[2]))
         for username in (each for name in names for each in (name.encode("utf-8"), name)):
-            asked = NTLMResponse(credentials.logon, username)
+            asked = _Asked(credentials.logon, username)
             try:
                 avatarId = await maybeDeferred(self._checker.requestAvatarId, asked)
             except UnauthorizedLogin:
+                known = known or asked.checked
                 continue
             if asked.sessionBaseKey is not None:
                 credentials.proven(asked.sessionBaseKey)
             return avatarId
+        if not known:
+            # So that a name that nobody has costs what one costs that somebody has.
+            NTLMResponse(credentials.logon, whole).checkPassword(_ANY_PASSWORD)
         raise UnauthorizedLogin
+
+
+class _Asked(NTLMResponse):
+    """
+    The credentials as the checker has them.
+
+    :ivar checked: whether it knew a password to check.
+    """
+
+    checked = False
+
+    def checkPassword(self, password: bytes | str) -> bool:
+        """As `NTLMResponse`."""
+        self.checked = True
+        return super().checkPassword(password)

@@ -4,12 +4,14 @@ import json
 import re
 from pathlib import Path
 
+from twisted.cred.error import UnauthorizedLogin
 from twisted.trial.unittest import SynchronousTestCase
 
 import twisted.plugins
 from tapiproxy.configkeys import ConfigurationError
 from tapiproxy.dcerpc import pdu
 from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED
+from tapiproxy.logons import NTLMResponse
 from tapiproxy.nthash import ntHash
 from tapiproxy.sitecheckers import CheckerError, siteChecker
 from tapiproxy.trp.principals import Principal
@@ -17,6 +19,7 @@ from tests.assembled import assembled
 from tests.dcerpc.ntlmpeers import account, ntlmInitiator
 from tests.dcerpc.pdus import bind, request
 from tests.folders import makeFolder
+from tests.logons import makeLogon
 from tests.test_ntlmservice import ATTACH, TAPSRV, Peer
 
 ROOT = Path(__file__).parent.parent
@@ -121,6 +124,24 @@ class SiteCheckersTests(SynchronousTestCase):
         file.write_text("alice:secret\n", encoding="utf-8")
         parts = self.assemble([f"file:{file}"])
         self.assertEqual(self.attached(parts, account()), Principal("alice"))
+
+    def test_sameWork(self):
+        """A name that nobody has costs what one costs that somebody has, and proves nothing."""
+        made = []
+        original = NTLMResponse.checkPassword
+
+        def checkPassword(credentials, password):
+            made.append(password)
+            return original(credentials, password)
+
+        self.patch(NTLMResponse, "checkPassword", checkPassword)
+        checker, _ = siteChecker("memory:alice:secret")
+        for user in ("alice", "bob"):
+            credentials = NTLMResponse(makeLogon(user, "PC", "correct horse"), f"PC\\{user}")
+            self.failureResultOf(checker.requestAvatarId(credentials), UnauthorizedLogin)
+            self.assertEqual(len(made), 1)
+            self.assertIsNone(credentials.sessionBaseKey)
+            made.clear()
 
     def test_both(self):
         """The users file's accounts come first, and its groups are everybody's."""
