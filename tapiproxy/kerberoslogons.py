@@ -13,13 +13,13 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginDenied, UnauthorizedLogin
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, TimeoutError, succeed
+from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Attribute, implementer
 
-from tapiproxy.accountnames import UnacceptableName, principalName
+from tapiproxy.accountnames import MAX_NAME, UnacceptableName, principalName
 from tapiproxy.dcerpc.identity import IKerberosCredentials, KerberosLogon
 from tapiproxy.dcerpc.logshare import LogShare
 from tapiproxy.dcerpc.pac import PACError, decodeLogonInformation
@@ -48,7 +48,13 @@ class KerberosTicket:
 
 @implementer(ICredentialsChecker)
 class TicketChecker:
-    """Lets everybody in who has a ticket, with the groups that stand in its PAC."""
+    """
+    Lets everybody in who has a ticket, with the groups that stand in its PAC.
+
+    A domain controller puts into a ticket the name that was asked for, which may be a user
+    principal name; whoever may change that of any account can have a ticket by the name of another.
+    The PAC has the account's own name: where the two differ, the ticket is refused.
+    """
 
     credentialInterfaces = (IKerberosTicket,)
 
@@ -59,16 +65,33 @@ class TicketChecker:
         octets = credentials.logon.logonInformation
         if octets is None:
             return succeed(credentials.name)
-        groups: frozenset[str] = frozenset()
         try:
-            groups = decodeLogonInformation(octets).sids
+            information = decodeLogonInformation(octets)
         except PACError as error:
             self._log.error(
                 "the ticket of {name} tells no groups, its PAC is of no use: {reason}",
                 name=credentials.name,
                 reason=str(error),
             )
-        return succeed(Member(credentials.name, groups))
+            return succeed(Member(credentials.name, frozenset()))
+        if not _names(information.account, credentials.name):
+            self._log.error(
+                "the ticket of {name} is by its PAC of the account {account!r}: refused; to log on "
+                "by the account's own name, or to ask for a canonical one (`kinit -C`), helps",
+                name=credentials.name,
+                account=information.account[:MAX_NAME],
+            )
+            return fail(UnauthorizedLogin())
+        return succeed(Member(credentials.name, information.sids))
+
+
+def _names(account: str, principal: str) -> bool:
+    """Whether the name of an account, without its domain, is that of a principal."""
+    try:
+        own = principalName("", account)
+    except UnacceptableName:
+        return False
+    return own == principal.rpartition("\\")[2]
 
 
 class KerberosLogons:

@@ -131,6 +131,14 @@ class KerberosLogonsTests(SynchronousTestCase):
             [line] = self.logged
             self.assertIn("the ticket of DOM\\alice tells no groups", line)
 
+    def test_otherAccount(self):
+        """A ticket by a name that is not that of its PAC's account is refused, which is logged."""
+        for name in ("bob@DOM.EXAMPLE", "alice$@DOM.EXAMPLE", "al@DOM.EXAMPLE"):
+            self.logged.clear()
+            self.assertIsNone(self.logOn(name, logonInformation=ALICE))
+            self.assertIn("is by its PAC of the account 'alice': refused", self.logged[0])
+        self.assertIsNotNone(self.logOn("ALICE@DOM.EXAMPLE", logonInformation=ALICE))
+
     def test_failures(self):
         """Tickets that prove nothing count for their address alone, among wrong passwords."""
         logons, other = self.logons(), self.logons(address="192.0.2.8")

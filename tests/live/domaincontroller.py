@@ -97,13 +97,19 @@ from samba.samdb import SamDB
 configuration, password, service, plainService, *groups = sys.argv[1:]
 lp = LoadParm(configuration)
 sam = SamDB(lp=lp, session_info=system_session())
-for name in ("alice", "bob", "carol", "server", "plain"):
+for name in ("alice", "bob", "carol", "mallory", "server", "plain"):
     sam.newuser(name, password)
 sam.disable_account("(sAMAccountName=carol)")
 types = {"Helpdesk": dsdb.GTYPE_SECURITY_DOMAIN_LOCAL_GROUP}
 for name, members in (group.split("=") for group in groups):
     sam.newgroup(name, grouptype=types.get(name))
     sam.add_remove_group_members(name, members.split(","))
+# Somebody whom the domain knows by another name as well.
+(account,) = sam.search(expression="(sAMAccountName=mallory)")
+principalName = str(account["userPrincipalName"]).replace("mallory", "boss")
+changes = ldb.Message(account.dn)
+changes["name"] = ldb.MessageElement(principalName, ldb.FLAG_MOD_REPLACE, "userPrincipalName")
+sam.modify(changes)
 for name, principal, flags in (
     ("server", service, dsdb.UF_NORMAL_ACCOUNT),
     ("plain", plainService, dsdb.UF_NORMAL_ACCOUNT | dsdb.UF_NO_AUTH_DATA_REQUIRED),

@@ -12,7 +12,7 @@ from pyasn1.codec.der import decoder
 from tests.live.domaincontroller import DOMAIN, PLAIN_SERVICE, REALM, SERVICE
 from tests.live.environment import changed
 from tests.live.pdus import GSS_KERBEROS, GSS_NEGOTIATE, PKT_PRIVACY, Security, initiator
-from tests.live.pdusclient import PDUsClient
+from tests.live.pdusclient import Faulted, PDUsClient
 from tests.live.peer import channelTo
 
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
@@ -83,6 +83,13 @@ def test_noPAC(logOn, domainMember):
     assert logOn("alice", service=service).lines() == ["everybody", "alice"]
     wbinfo = f'wbinfo = "{domainMember.wbinfo()}"'
     assert logOn("alice", service=service, more=wbinfo).lines() == ALICE
+
+
+def test_otherName(logOn):
+    """Whom a ticket names by a user principal name is not taken for the account of that name."""
+    with pytest.raises(Faulted):
+        logOn("boss")
+    assert logOn("mallory").lines() == ["everybody"]
 
 
 def changeTicket(ccache, keytab, old, new):
