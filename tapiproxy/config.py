@@ -70,6 +70,7 @@ class AuthenticationTable:
     :param keytab: the keys of the services that clients have Kerberos tickets for; None to do
         without.
     :param servicePrincipal: the only one of them that counts; None for all.
+    :param requirePAC: refuse tickets without a PAC, which says whose they are.
     :param ntlmAuth: winbind's program, to verify users of the domains; None to do without.
     :param wbinfo: winbind's program, to ask for their groups; None to do without.
     :param domains: short names of domains by their DNS names, both in capitals.
@@ -79,6 +80,7 @@ class AuthenticationTable:
     checkers: tuple[str, ...] = field(default=(), repr=False)
     keytab: Path | None = None
     servicePrincipal: str | None = None
+    requirePAC: bool = False
     ntlmAuth: str | None = None
     wbinfo: str | None = None
     domains: Mapping[str, str] = field(factory=dict)
@@ -301,10 +303,11 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
             "users_file is missing; it should be a path (`tapiproxy passwd`), unless there are a "
             "keytab or checkers"
         )
-    if values["service_principal"] is not None and values["keytab"] is None:
-        raise place.below("service_principal").refuse(
-            "service_principal without keytab: name the file that has its key", 1
-        )
+    for key in ("service_principal", "require_pac"):
+        if values[key] and values["keytab"] is None:
+            raise place.below(key).refuse(
+                f"{key} without keytab: name the file that has the service's key", 1
+            )
     for program, purpose in (("ntlm_auth", "it is to verify"), ("wbinfo", "it knows groups of")):
         if values[program] is not None and not values["domains"]:
             raise place.below(program).refuse(
@@ -315,6 +318,7 @@ def _authentication(place: Place, table: Mapping[str, Any] | None) -> Authentica
         checkers=values["checkers"],
         keytab=_path(values["keytab"]),
         servicePrincipal=values["service_principal"],
+        requirePAC=values["require_pac"],
         ntlmAuth=values["ntlm_auth"],
         wbinfo=values["wbinfo"],
         domains=values["domains"],
@@ -523,6 +527,7 @@ _AUTHENTICATION = (
     Key("checkers", kinds.texts, 'a list of checkers with their arguments, "NAME:ARGUMENT"', ()),
     Key("keytab", kinds.text, "the path of a keytab", None),
     Key("service_principal", _servicePrincipal, _SERVICE_WORDS, None),
+    Key("require_pac", kinds.boolean, "true or false", False),
     Key("ntlm_auth", _program, "the path of winbind's ntlm_auth, such as /usr/bin/ntlm_auth", None),
     Key("wbinfo", _program, "the path of winbind's wbinfo, such as /usr/bin/wbinfo", None),
     Key("domains", _domains, "a table of domains' DNS names by their short names", {}),

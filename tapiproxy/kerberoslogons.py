@@ -54,16 +54,29 @@ class TicketChecker:
     A domain controller puts into a ticket the name that was asked for, which may be a user
     principal name; whoever may change that of any account can have a ticket by the name of another.
     The PAC has the account's own name: where the two differ, the ticket is refused.
+
+    :param requirePAC: refuse a ticket that has none, or one that cannot be read; else its name is
+        taken, with no groups of the PAC's.
     """
 
     credentialInterfaces = (IKerberosTicket,)
 
     _log = Logger()
 
+    def __init__(self, *, requirePAC: bool = False) -> None:
+        self._requirePAC = requirePAC
+
     def requestAvatarId(self, credentials: KerberosTicket) -> "Deferred[Any]":
         """As `ICredentialsChecker`: a `Member` with its SIDs, or the name of who has no PAC."""
         octets = credentials.logon.logonInformation
         if octets is None:
+            if self._requirePAC:
+                self._log.error(
+                    "the ticket of {name} has no PAC that the domain controller has signed: "
+                    "refused, since require_pac = true",
+                    name=credentials.name,
+                )
+                return fail(UnauthorizedLogin())
             return succeed(credentials.name)
         try:
             information = decodeLogonInformation(octets)
@@ -73,6 +86,8 @@ class TicketChecker:
                 name=credentials.name,
                 reason=str(error),
             )
+            if self._requirePAC:
+                return fail(UnauthorizedLogin())
             return succeed(Member(credentials.name, frozenset()))
         if not _names(information.account, credentials.name):
             self._log.error(

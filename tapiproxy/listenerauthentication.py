@@ -58,7 +58,7 @@ def services(
             known.append(behind)
     passwords += checkers
     realm = Principals(known, groups, own=own.names)
-    portal = Portal(realm, [InTurn(passwords), TicketChecker()])
+    portal = Portal(realm, [InTurn(passwords), TicketChecker(requirePAC=table.requirePAC)])
     failed = FailedLogons(reactor, limits)
     mechanisms: dict[bytes, Callable[[int, Hashable], IMechanism]] = {}
     # The extras: a server that takes no passwords, or no tickets, needs none for them.

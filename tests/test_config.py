@@ -402,6 +402,10 @@ class AuthenticationTests(SynchronousTestCase):
                 "[authentication]\nusers_file = 'u'\nservice_principal = 'host/a@B'\n",
                 "line 3: [authentication] service_principal without keytab",
             ),
+            (
+                "[authentication]\nusers_file = 'u'\nrequire_pac = true\n",
+                "line 3: [authentication] require_pac without keytab",
+            ),
             *(
                 (
                     f"[authentication]\nkeytab = 'k'\nservice_principal = '{wrong}'\n",

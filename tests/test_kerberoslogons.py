@@ -139,6 +139,16 @@ class KerberosLogonsTests(SynchronousTestCase):
             self.assertIn("is by its PAC of the account 'alice': refused", self.logged[0])
         self.assertIsNotNone(self.logOn("ALICE@DOM.EXAMPLE", logonInformation=ALICE))
 
+    def test_requirePAC(self):
+        """Where a PAC is required a ticket without one is refused, or with one of no use."""
+        logons = self.logons(checker=TicketChecker(requirePAC=True))
+        for octets, said in ((None, "has no PAC"), (ALICE[:-20], "its PAC is of no use")):
+            self.logged.clear()
+            self.assertIsNone(self.logOn("alice@DOM.EXAMPLE", logons, octets))
+            self.assertIn(said, self.logged[0])
+        principal = self.logOn("alice@DOM.EXAMPLE", logons, ALICE)
+        self.assertEqual(principal.name, "DOM\\alice")
+
     def test_failures(self):
         """Tickets that prove nothing count for their address alone, among wrong passwords."""
         logons, other = self.logons(), self.logons(address="192.0.2.8")

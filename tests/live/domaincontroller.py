@@ -226,14 +226,16 @@ class DomainController:
             file.chmod(0o600)
         return file
 
-    def ccache(self, name: str, *services: str) -> Path:
+    def ccache(self, name: str, *services: str, pac: bool = True) -> Path:
         """
         A credential cache of a user.
 
         :param services: principals that it has tickets for already.
+        :param pac: whether to ask for a PAC.
         """
         file = self.directory / f"{name}.ccache"
-        self.run("kinit", "-c", f"FILE:{file}", f"{name}@{REALM}", text=f"{PASSWORD}\n")
+        ask = "--request-pac" if pac else "--no-request-pac"
+        self.run("kinit", ask, "-c", f"FILE:{file}", f"{name}@{REALM}", text=f"{PASSWORD}\n")
         for service in services:
             self.run("kvno", "-q", "-c", f"FILE:{file}", service)
         return file

@@ -92,6 +92,16 @@ def test_otherName(logOn):
     assert logOn("mallory").lines() == ["everybody"]
 
 
+def test_requirePAC(logOn, domainController):
+    """Nor where he has asked for no PAC, if the configuration says that there has to be one."""
+    required = "require_pac = true"
+    ccache = domainController.ccache("boss", pac=False)
+    with pytest.raises(Faulted):
+        logOn("boss", more=required, ccache=ccache)
+    assert logOn("boss", ccache=ccache).lines() == ["everybody"], "or there was one"
+    assert logOn("alice", more=required).lines() == ALICE
+
+
 def changeTicket(ccache, keytab, old, new):
     """
     Change a ticket for `SERVICE` as only who has its key can; no signature in it is made anew.
