@@ -71,32 +71,26 @@ class TicketChecker:
         octets = credentials.logon.logonInformation
         if octets is None:
             if self._requirePAC:
-                self._log.error(
-                    "the ticket of {name} has no PAC that the domain controller has signed: "
-                    "refused, since require_pac = true",
-                    name=credentials.name,
-                )
-                return fail(UnauthorizedLogin())
+                return fail(UnauthorizedLogin("its ticket has no PAC, and require_pac = true"))
             return succeed(credentials.name)
         try:
             information = decodeLogonInformation(octets)
         except PACError as error:
+            if self._requirePAC:
+                return fail(UnauthorizedLogin(f"the PAC of its ticket is of no use: {error}"))
             self._log.error(
                 "the ticket of {name} tells no groups, its PAC is of no use: {reason}",
                 name=credentials.name,
                 reason=str(error),
             )
-            if self._requirePAC:
-                return fail(UnauthorizedLogin())
             return succeed(Member(credentials.name, frozenset()))
         if not _names(information.account, credentials.name):
-            self._log.error(
-                "the ticket of {name} is by its PAC of the account {account!r}: refused; to log on "
-                "by the account's own name, or to ask for a canonical one (`kinit -C`), helps",
-                name=credentials.name,
-                account=information.account[:MAX_NAME],
+            problem = (
+                f"its ticket is by its PAC of the account {information.account[:MAX_NAME]!r}; to "
+                "log on by the account's own name, or to ask for a canonical one (`kinit -C`), "
+                "helps"
             )
-            return fail(UnauthorizedLogin())
+            return fail(UnauthorizedLogin(problem))
         return succeed(Member(credentials.name, information.sids))
 
 
@@ -183,7 +177,7 @@ class KerberosLogons:
         if failure.check(LoginDenied):
             reason = "the server's log tells why"
         elif failure.check(UnauthorizedLogin):
-            reason = "no checker of this server lets it in"
+            reason = str(failure.value) or "no checker of this server lets it in"
         elif failure.check(TimeoutError):
             reason = f"its groups were not found within {LOGON_SECONDS:g} seconds"
         else:
