@@ -398,7 +398,12 @@ class ServerAssociation:
                 if not flags & pdu.PFC_LAST_FRAG and hint > MAX_STUB:
                     raise Fault(ERROR_ACCESS_DENIED)
                 partial = Partial(
-                    self._peerKey, callID, contextID, opnum, header.littleEndian, security
+                    self._endpoint.holder(self._peerKey, security),
+                    callID,
+                    contextID,
+                    opnum,
+                    header.littleEndian,
+                    security,
                 )
             self._take(partial, data, start, end, flags)
         except pdu.PDUError:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from tapiproxy.dcerpc.contexthandles import AssociationGroups
-from tapiproxy.dcerpc.interface import ANONYMOUS, Interface
+from tapiproxy.dcerpc.interface import ANONYMOUS, RPC_C_AUTHN_LEVEL_NONE, Interface
 from tapiproxy.dcerpc.management import Statistics, makeManagement
 from tapiproxy.dcerpc.negotiation import Offer, Presentation
 from tapiproxy.dcerpc.pdu import SyntaxID
@@ -26,7 +26,7 @@ class Endpoint:
     :ivar statistics: what is counted here; several endpoints may count together.
     :ivar groups: its association groups; a client cannot join one of another endpoint.
     :ivar reassembling: octets that its unfinished requests hold.
-    :ivar reassemblingOf: of these, by peer key; only who holds some is in it.
+    :ivar reassemblingOf: of these, by :meth:`holder`; only who holds some is in it.
     """
 
     def __init__(
@@ -50,6 +50,17 @@ class Endpoint:
         if found is None or abstract.minor > found.version[1]:
             return None
         return Offer(found, found.public or self.authentication.permits(found, None))
+
+    def holder(self, peerKey: Hashable, security: AuthContext | None) -> Hashable:
+        """
+        Whose share the fragments of a request count in.
+
+        Where clients have to log on, all who have not share one: they could come from more
+        addresses than there is room for, and have no call that needs it.
+        """
+        if security is None and self.authentication.minimumLevel > RPC_C_AUTHN_LEVEL_NONE:
+            return None
+        return peerKey
 
     def permits(self, presentation: Presentation, security: AuthContext | None) -> bool:
         """Whether a request may name a presentation context under a security context."""

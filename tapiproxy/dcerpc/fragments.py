@@ -25,7 +25,8 @@ MAX_REASSEMBLY = 16 * MAX_STUB
 
 MAX_REASSEMBLY_PER_PEER = 2 * MAX_STUB
 """
-Of these, what one address may hold, so that it cannot use them up and have everybody refused.
+Of these, what one address may hold, so that it cannot use them up and have everybody refused; and
+all addresses together of which nobody has logged on, where clients have to.
 
 Twice the largest request: a terminal server's agents share an address, and while one of them sends
 that, the others' requests of a few fragments still have thousands of fragments' room.
@@ -41,18 +42,18 @@ _secTrailer = pdu.LITTLE.secTrailer.pack
 class Partial:
     """A request of which not all fragments are there; it is what its first fragment says."""
 
-    __slots__ = ("callID", "contextID", "littleEndian", "opnum", "peerKey", "security", "stub")
+    __slots__ = ("callID", "contextID", "holder", "littleEndian", "opnum", "security", "stub")
 
     def __init__(
         self,
-        peerKey: Hashable,
+        holder: Hashable,
         callID: int,
         contextID: int,
         opnum: int,
         littleEndian: bool,
         security: AuthContext | None,
     ) -> None:
-        self.peerKey = peerKey
+        self.holder = holder
         self.callID = callID
         self.contextID = contextID
         self.opnum = opnum
@@ -72,11 +73,11 @@ class Partial:
             raise Fault(ERROR_ACCESS_DENIED)
         if (
             endpoint.reassembling + size > MAX_REASSEMBLY
-            or endpoint.reassemblingOf[self.peerKey] + size > MAX_REASSEMBLY_PER_PEER
+            or endpoint.reassemblingOf[self.holder] + size > MAX_REASSEMBLY_PER_PEER
         ):
             raise Fault(nca_s_fault_remote_no_memory)
         endpoint.reassembling += size
-        endpoint.reassemblingOf[self.peerKey] += size
+        endpoint.reassemblingOf[self.holder] += size
         self.stub += data[start:end]
 
     def call(self, association: Answering, presentation: Presentation) -> Call:
@@ -94,9 +95,9 @@ class Partial:
     def release(self, endpoint: Endpoint) -> None:
         """Count its octets no more."""
         endpoint.reassembling -= len(self.stub)
-        endpoint.reassemblingOf[self.peerKey] -= len(self.stub)
-        if not endpoint.reassemblingOf[self.peerKey]:
-            del endpoint.reassemblingOf[self.peerKey]
+        endpoint.reassemblingOf[self.holder] -= len(self.stub)
+        if not endpoint.reassemblingOf[self.holder]:
+            del endpoint.reassemblingOf[self.holder]
 
 
 def parts(stub: bytes, room: int) -> Iterator[tuple[int, int, bytes]]:

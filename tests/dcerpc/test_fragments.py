@@ -9,9 +9,14 @@ from tapiproxy.dcerpc.fragments import (
     MAX_STUB,
     parts,
 )
-from tapiproxy.dcerpc.interface import ERROR_ACCESS_DENIED, nca_s_fault_remote_no_memory
+from tapiproxy.dcerpc.interface import (
+    ERROR_ACCESS_DENIED,
+    RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    nca_s_fault_remote_no_memory,
+)
 from tests.dcerpc.conversation import Conversation, fault
 from tests.dcerpc.pdus import FIRST, LAST, bind, request, split
+from tests.dcerpc.toysecurity import ToyClient, ToyService
 
 
 class Parts(TestCase):
@@ -81,6 +86,22 @@ class Bounds(TestCase):
         other = Conversation(endpoint=first.endpoint, peerKey="another")
         self.assertEqual(other.say(bind(), fragment, *more)[1:], [])
         for each in (*greedy, other):
+            each.association.connectionLost(self.fail)
+        self.assertEqual((first.endpoint.reassembling, first.endpoint.reassemblingOf), (0, {}))
+
+    def test_shareOfNobody(self) -> None:
+        """Who has not logged on where one has to has one share with all others like him."""
+        fragment = request(bytes(4096), flags=FIRST)
+        more = [request(bytes(4096), flags=0)] * (MAX_STUB // 4096 - 1)
+        first = Conversation(ToyService(RPC_C_AUTHN_LEVEL_PKT_PRIVACY))
+        others = [Conversation(endpoint=first.endpoint, peerKey=f"{n}") for n in range(2)]
+        answers = [each.say(bind(), fragment, *more)[1:] for each in (first, *others)]
+        self.assertEqual(answers, [[], [], [fault(nca_s_fault_remote_no_memory)]])
+        client = ToyClient()
+        loggedOn = Conversation(endpoint=first.endpoint)
+        loggedOn.say(bind(verifier=client.verifier("alice")))
+        self.assertEqual(loggedOn.say(client.protect(fragment)), [])
+        for each in (first, *others, loggedOn):
             each.association.connectionLost(self.fail)
         self.assertEqual((first.endpoint.reassembling, first.endpoint.reassemblingOf), (0, {}))
 
