@@ -36,10 +36,11 @@ from tests.live.pdus import (
 )
 from tests.live.pdusclient import PDUsClient
 from tests.live.peer import Agent, Client, ImpacketClient, channelTo
+from tests.live.ports import freePort
 from tests.live.relay import HeaderSigningOff, Relay
 from tests.live.sambaclient import Samba, SambaClient
 from tests.live.securedremotesp import SecuredRemoteSP
-from tests.live.server import Server, freePort
+from tests.live.server import Server
 from tests.live.smbd import Smbd
 
 #: Of smbd's accounts, and of the server's own.

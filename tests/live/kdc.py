@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.live.environment import changed
+from tests.live.ports import freePort
 
 REALM = "DOM.EXAMPLE"
 
@@ -62,20 +63,6 @@ def missing() -> str | None:
     return None
 
 
-def _freePort() -> int:
-    """A port of loopback that nobody has now, neither of TCP nor of UDP."""
-    while True:
-        with (
-            socket.socket() as stream,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram,
-        ):
-            stream.bind(("127.0.0.1", 0))
-            port = stream.getsockname()[1]
-            with contextlib.suppress(OSError):
-                datagram.bind(("127.0.0.1", port))
-                return port
-
-
 class KDC:
     """
     One realm.
@@ -96,7 +83,7 @@ class KDC:
     ) -> None:
         self.realm = realm
         self.directory = directory
-        self.port = _freePort()
+        self.port = freePort()
         self.configFile = directory / "krb5.conf"
         self.environment = {
             "KRB5_CONFIG": str(self.configFile),

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.live.ports import freePort
+
 #: Seconds until a server must listen, and until one that was told to stop must be gone.
 START = 30.0
 STOP = 30.0
@@ -19,13 +21,6 @@ STOP = 30.0
 ALARMS = ("Traceback", "Unhandled", "[critical]")
 
 TWISTD = Path(sys.executable).with_name("twistd")
-
-
-def freePort() -> int:
-    """A TCP port of loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

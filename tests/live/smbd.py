@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.server import freePort
+from tests.live.ports import freePort
 
 smbconnection = pytest.importorskip("impacket.smbconnection", reason="impacket is not installed")
 

@@ -23,7 +23,8 @@ from tests.live.packets import LINEERR_OPERATIONFAILED, GetGroupList
 from tests.live.pdus import GSS_NEGOTIATE, PDU, PKT_INTEGRITY, PKT_PRIVACY, WINNT, Security
 from tests.live.pdusclient import Faulted, PDUsClient
 from tests.live.peer import PATIENCE, Agent, ImpacketClient
-from tests.live.server import TWISTD, freePort
+from tests.live.ports import freePort
+from tests.live.server import TWISTD
 
 PASSWORD = "secret"
 #: The NT hash of PASSWORD.

@@ -9,7 +9,8 @@ import pytest
 
 from tapiproxy import usersfile
 from tapiproxy.nthash import ntHash
-from tests.live.server import Server, freePort
+from tests.live.ports import freePort
+from tests.live.server import Server
 
 TAPIPROXY = Path(sys.executable).with_name("tapiproxy")
 

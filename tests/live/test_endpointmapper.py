@@ -11,7 +11,7 @@ from tests.live.peer import (
     rpcrt,
     transport,
 )
-from tests.live.server import freePort
+from tests.live.ports import freePort
 
 epm = pytest.importorskip("impacket.dcerpc.v5.epm", reason="impacket is not installed")
 

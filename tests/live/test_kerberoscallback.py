@@ -26,8 +26,9 @@ from tests.live.demosite import sessionForAGroup
 from tests.live.packets import LINEERR_OPERATIONFAILED
 from tests.live.pdus import GSS_KERBEROS, GSS_NEGOTIATE, PKT_PRIVACY, accounts
 from tests.live.peer import Agent
+from tests.live.ports import freePort
 from tests.live.securedremotesp import SecuredRemoteSP
-from tests.live.server import Server, freePort
+from tests.live.server import Server
 
 #: What the client calls itself; it has a key in the realm.
 MACHINE = "PC7"

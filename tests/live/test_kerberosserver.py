@@ -29,7 +29,8 @@ from tests.live.environment import changed
 from tests.live.pdus import CONNECT, PKT_INTEGRITY, PKT_PRIVACY, Security
 from tests.live.pdusclient import Faulted, PDUsClient
 from tests.live.peer import PATIENCE, channelTo
-from tests.live.server import Server, freePort
+from tests.live.ports import freePort
+from tests.live.server import Server
 
 pytest.importorskip("gssapi", reason="python-gssapi is missing: pip install -e '.[kerberostest]'")
 pytest.importorskip("krb5", reason="krb5 is missing: pip install -e '.[kerberostest]'")

@@ -33,8 +33,9 @@ from tests.live.peer import (
     rpcrt,
     transport,
 )
+from tests.live.ports import freePort
 from tests.live.sambaclient import Samba, SambaClient
-from tests.live.server import Server, freePort
+from tests.live.server import Server
 
 smbconnection = pytest.importorskip("impacket.smbconnection", reason="impacket is not installed")
 
