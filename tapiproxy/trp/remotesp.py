@@ -168,6 +168,7 @@ class Callback:
         "_lost",
         "_sentAt",
         "_settings",
+        "_syntax",
         "_timer",
     )
 
@@ -184,6 +185,7 @@ class Callback:
         self._context = context
         self._clock = clock
         self._settings = settings
+        self._syntax = connection.transferSyntax
         self._delivered: Callable[[], None] | None = None
         self._lost: Callable[[str], None] | None = None
         self._sentAt: float | None = None
@@ -212,7 +214,7 @@ class Callback:
         self._sentAt = self._clock.seconds()
         if self._timer is None:
             self._timer = self._clock.callLater(self._settings.callbackEvents, self._look)
-        stub = idl.encodeRemoteSPEventProc(self._context, events, self._connection.transferSyntax)
+        stub = idl.encodeRemoteSPEventProc(self._context, events, self._syntax)
         self._connection.request(idl.RemoteSPEventProc, stub, self)
 
     def responded(self, data: bytes, start: int, end: int) -> None:
