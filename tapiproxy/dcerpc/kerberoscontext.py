@@ -175,7 +175,8 @@ class KerberosContext:
     def signList(self, mechTypes: bytes) -> bytes:
         """As IMechanism."""
         assert self._context is not None
-        return raw.get_mic(self._context, mechTypes)
+        mechListMIC: bytes = raw.get_mic(self._context, mechTypes)
+        return mechListMIC
 
     def verifyList(self, mechTypes: bytes, mechListMIC: bytes) -> None:
         """As IMechanism."""

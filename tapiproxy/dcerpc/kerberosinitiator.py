@@ -165,7 +165,8 @@ class KerberosInitiator(KerberosContext):
             return refused(str(error))
         self.principal = self._target
         self.complete = True
-        return result.token
+        last: bytes = result.token
+        return last
 
 
 def _principal(written: str) -> raw.Name:
