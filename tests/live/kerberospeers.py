@@ -5,6 +5,7 @@ import struct
 import time
 
 import gssapi
+import pytest
 import spnego
 from gssapi import raw
 from gssapi.raw import IOV, IOVBufferType, RequirementFlag
@@ -13,7 +14,7 @@ from spnego.iov import BufferType
 from zope.interface import implementer
 
 from tapiproxy.dcerpc.identity import IKerberosCredentials
-from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_KERBEROS, RPC_C_AUTHN_GSS_NEGOTIATE
+from tapiproxy.dcerpc.interface import RPC_C_AUTHN_GSS_KERBEROS, RPC_C_AUTHN_GSS_NEGOTIATE, Fault
 from tapiproxy.dcerpc.kerberos import KerberosAcceptor, kerberosServer
 from tapiproxy.dcerpc.kerberoscontext import MECHANISM
 from tapiproxy.dcerpc.kerberosinitiator import KerberosAccount, KerberosInitiator
@@ -301,3 +302,23 @@ def site(kdc):
         made = Site(kdc)
         with changed({"KRB5CCNAME": f"FILE:{made.ccache}"}):
             yield made
+
+
+HEAD, BODY, TRAILER = b"head" * 6, b"body" * 12, b"trailer."
+
+PLACES = ("head", "body", "trailer", "token")
+"""What a protected PDU consists of."""
+
+
+def assertEachBitCounts(sender, taker, place):
+    """Each bit of a part of PDUs, flipped on its way between two sides, has the PDU refused."""
+    sizes = [len(HEAD), len(BODY), len(TRAILER), taker.tokenSize]
+    for bit in range(sizes[place] * 8):
+        # Where one is refused, the connection ends: but the library goes on.
+        body, token = sender.protect(HEAD, BODY, TRAILER, True)
+        parts = [HEAD, body, TRAILER, token]
+        changed = bytearray(parts[place])
+        changed[bit // 8] ^= 1 << bit % 8
+        parts[place] = bytes(changed)
+        with pytest.raises(Fault, match="fault 0x00000721"):
+            taker.unprotect(*parts, True)
